@@ -1,0 +1,154 @@
+"""What follows from facts beyond the task itself: reminders that come or go, and the timers that
+publish when their instant comes; found by comparing the plan before a fact with the plan after it.
+"""
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from msgspec import Struct, convert, field, structs, to_builtins
+
+from taskflow.events import (
+    Command,
+    Event,
+    Payload,
+    ReminderCancelled,
+    ReminderFact,
+    ReminderScheduled,
+    ReminderTriggered,
+    SeriesDue,
+    TaskDeleted,
+    TaskFact,
+    TaskSkipped,
+    derive_events,
+    derive_id,
+    new_event,
+)
+from taskflow.reminder import plan_reminders, reminder_fact
+from taskflow.task import Series, Task
+from taskflow.zone import find_zone, to_instant
+
+SOURCE = "write_task"
+ENDED_HOW = {
+    "completed": "done",
+    "cancelled": "cancelled",
+    "skipped": "skipped",
+    "deleted": "deleted",
+}
+
+
+class Timer(Struct):
+    """Publish `payload` at `due_at`."""
+
+    due_at: datetime
+    payload: Payload
+
+
+class Ended(Struct):
+    """How an occurrence ended; `how` is None while it is open."""
+
+    task_id: str
+    how: str | None
+    at: datetime
+
+
+class Effects(Struct):
+    """The rows that a batch of commands leaves behind, the newest state of each."""
+
+    facts: dict[str, TaskFact] = field(default_factory=dict)
+    series: dict[str, Series] = field(default_factory=dict)
+    ended: dict[tuple[str, str], Ended] = field(default_factory=dict)
+    timers: dict[str, tuple[Timer, Event[Any]]] = field(default_factory=dict)
+    cancelled: set[str] = field(default_factory=set)
+
+
+def follow_facts(
+    command: Event[Command], facts: list[TaskFact], zone: str, effects: Effects
+) -> list[Event[Any]]:
+    """Notes rows and timers in `effects`; the reminder events that follow."""
+    payloads: list[Payload] = []
+    for fact in facts:
+        effects.facts[fact.task_id] = fact
+        _note_occurrence(fact, effects)
+        payloads += _follow_plan(command, fact, zone, effects)
+    return derive_events(command, payloads, source=SOURCE)
+
+
+def _note_occurrence(fact: TaskFact, effects: Effects) -> None:
+    task = fact.task_data
+    if task.series_id and task.recurrence_id:
+        missed = isinstance(fact, TaskSkipped) and fact.missed
+        how = "missed" if missed else ENDED_HOW.get(fact.event_type)
+        key = (task.series_id, task.recurrence_id)
+        effects.ended[key] = Ended(task.id, how, fact.timestamp)
+
+
+def _follow_plan(
+    command: Event[Command], fact: TaskFact, zone: str, effects: Effects
+) -> list[Payload]:
+    then = plan_timers(task_before(fact), fact, zone)
+    now = plan_timers(None if isinstance(fact, TaskDeleted) else fact.task_data, fact, zone)
+    payloads: list[Payload] = []
+    for name in then.keys() - now.keys():
+        effects.timers.pop(name, None)
+        effects.cancelled.add(name)
+        payloads += _about(ReminderCancelled, then[name].payload)
+    for name, timer in now.items():
+        late = timer.due_at <= fact.timestamp
+        if name not in then:
+            payloads += _about(ReminderScheduled, timer.payload, born_late=late)
+        if not late or (isinstance(timer.payload, SeriesDue) and name not in then):
+            effects.cancelled.discard(name)
+            event = new_event(
+                timer.payload, id=name, source=SOURCE, time=timer.due_at, cause=command
+            )
+            effects.timers[name] = (timer, event)
+    return payloads
+
+
+def _about(kind: type[ReminderFact], payload: Payload, **more: Any) -> list[Payload]:
+    """The fact of `kind` about the reminder that `payload` will trigger, if it is one."""
+    if not isinstance(payload, ReminderTriggered):
+        return []
+    fields = structs.asdict(payload)
+    del fields["event_type"], fields["delivery_id"]
+    return [kind(**fields, **more)]
+
+
+def task_before(fact: TaskFact) -> Task | None:
+    """The task as it was before the fact; None for a new one."""
+    if fact.before is None:
+        return None
+    return convert({**to_builtins(fact.task_data), **fact.before}, Task)
+
+
+def plan_timers(task: Task | None, fact: TaskFact, zone: str) -> dict[str, Timer]:
+    """Every instant at which something must be published about an open task, by event id."""
+    if task is None or task.status != "open":
+        return {}
+    timers = {
+        planned.id: Timer(
+            planned.remind_at,
+            reminder_fact(ReminderTriggered, planned, task, fact.user_id, fact.stream),
+        )
+        for planned in plan_reminders(task, zone)
+    }
+    passes = occurrence_passes(task, zone)
+    if passes is not None:
+        name = derive_id(task.id, SeriesDue.type, passes.isoformat())
+        timers[name] = Timer(passes, _series_due(fact))
+    return timers
+
+
+def occurrence_passes(task: Task, zone: str) -> datetime | None:
+    """When the time of an occurrence has passed: its due time, or the end of its day."""
+    if task.series_id is None:
+        return None
+    if task.due_on is not None:
+        end = datetime.combine(task.due_on + timedelta(days=1), time())
+        return to_instant(end, find_zone(zone))[0]
+    return task.due_at
+
+
+def _series_due(fact: TaskFact) -> SeriesDue:
+    fields = {name: getattr(fact, name) for name in TaskFact.__struct_fields__}
+    return SeriesDue(**{**fields, "event_type": "series.due", "before": None})

@@ -1,0 +1,226 @@
+"""The rows that commands meet and leave: loaded and locked in key order, written set by set."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, time
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from functions.write_task.effects import Effects
+from taskflow.database import Connection, StaleRead
+from taskflow.decide import State, Stored
+from taskflow.events import (
+    Command,
+    CreateOccurrence,
+    DeleteTask,
+    TaskCommand,
+    TaskDeleted,
+    TaskFact,
+    UpdateTask,
+    WriteTasks,
+    encode,
+)
+from taskflow.read_task import local_due
+from taskflow.task import Series, Task
+
+ZONES = """
+SELECT id::text, timezone FROM users WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL
+"""
+
+TASK_ROW = """
+SELECT json_build_object(
+    'user_id', user_id, 'stream', stream, 'deleted', deleted_at IS NOT NULL,
+    'task', json_build_object(
+        'id', id, 'title', title, 'notes', notes, 'status', status, 'priority', priority,
+        'tags', tags, 'due_at', due_at, 'due_on', due_on, 'timezone', timezone,
+        'recurrence', recurrence, 'reminders', reminders, 'series_id', series_id,
+        'recurrence_id', recurrence_id, 'version', version, 'created_at', created_at,
+        'updated_at', updated_at, 'completed_at', completed_at, 'created_by', created_by))::text
+FROM tasks
+"""
+TASKS = TASK_ROW + "WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
+OPEN_OF_SERIES = (
+    TASK_ROW
+    + """WHERE series_id = ANY($1::uuid[]) AND status = 'open' AND deleted_at IS NULL
+ORDER BY id FOR UPDATE"""
+)
+
+SERIES = """
+SELECT row_to_json(series)::text FROM series WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
+"""
+
+OCCURRENCES = """
+SELECT o.series_id::text, o.recurrence_id FROM occurrences AS o
+JOIN unnest($1::uuid[], $2::text[]) AS wanted (series_id, recurrence_id)
+USING (series_id, recurrence_id)
+"""
+
+PUT_TASKS = """
+INSERT INTO tasks (id, user_id, stream, title, notes, status, priority, tags, tag_keys, due_at,
+    due_on, due_local, due_sort, timezone, recurrence, reminders, series_id, recurrence_id, version,
+    created_at, updated_at, completed_at, created_by, deleted_at)
+SELECT id, user_id, stream, title, notes, status, priority, tags, tag_keys, due_at,
+    due_on, due_local, due_sort, timezone, recurrence, reminders, series_id, recurrence_id, version,
+    created_at, updated_at, completed_at, created_by, deleted_at
+FROM json_populate_recordset(NULL::tasks, $1::json)
+ORDER BY id
+ON CONFLICT (id) DO UPDATE SET
+    title = excluded.title, notes = excluded.notes, status = excluded.status,
+    priority = excluded.priority, tags = excluded.tags, tag_keys = excluded.tag_keys,
+    due_at = excluded.due_at, due_on = excluded.due_on, due_local = excluded.due_local,
+    due_sort = excluded.due_sort, timezone = excluded.timezone,
+    recurrence = excluded.recurrence, reminders = excluded.reminders,
+    series_id = excluded.series_id, recurrence_id = excluded.recurrence_id,
+    version = excluded.version, updated_at = excluded.updated_at,
+    completed_at = excluded.completed_at, deleted_at = excluded.deleted_at
+WHERE tasks.version < excluded.version AND tasks.user_id = excluded.user_id
+"""
+
+PUT_SERIES = """
+INSERT INTO series SELECT * FROM json_populate_recordset(NULL::series, $1::json)
+ON CONFLICT (id) DO UPDATE SET
+    version = excluded.version, recurrence = excluded.recurrence, anchor = excluded.anchor,
+    timezone = excluded.timezone, template = excluded.template, used = excluded.used
+"""
+
+PUT_OCCURRENCES = """
+INSERT INTO occurrences (series_id, recurrence_id, task_id, ended_how, ended_at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::timestamptz[])
+ON CONFLICT (series_id, recurrence_id) DO UPDATE SET
+    ended_how = excluded.ended_how, ended_at = excluded.ended_at
+WHERE occurrences.task_id = excluded.task_id
+"""
+
+CANCEL_TIMERS = "DELETE FROM timers WHERE id = ANY($1::uuid[])"
+
+PUT_TIMERS = """
+INSERT INTO timers (id, due_at, topic, user_id, event)
+SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::text[])
+ON CONFLICT (id) DO UPDATE SET event = excluded.event
+"""
+
+
+class TaskRow(Struct):
+    """What the columns of `tasks` hold beyond the task itself, merged with it when written."""
+
+    user_id: str
+    stream: str
+    tag_keys: list[str]
+    due_local: datetime | None
+    due_sort: datetime | None
+    deleted_at: datetime | None
+
+
+_STORED = msgspec.json.Decoder(Stored)
+_SERIES = msgspec.json.Decoder(Series)
+
+
+async def load_state(db: Connection, commands: Sequence[Command]) -> State:
+    """Everything that `commands` may read or change, locked."""
+    singles = list(_task_ids(commands))
+    people = sorted({command.user_id for command in commands})
+    zones = {row["id"]: row["timezone"] for row in await db.fetch(ZONES, people)}
+    tasks = await _load_tasks(db, TASKS, sorted(set(singles)))
+    state = State(zones=zones, tasks=tasks, series={}, occurrences=set())
+    await _load_series(db, commands, state)
+    return state
+
+
+def _task_ids(commands: Sequence[Command]) -> Iterable[str]:
+    for command in commands:
+        if isinstance(command, WriteTasks):
+            yield from (operation.task_id for operation in command.operations)
+        elif isinstance(command, TaskCommand):
+            yield command.task_id
+
+
+async def _load_tasks(db: Connection, query: str, ids: Sequence[str]) -> dict[str, Stored]:
+    rows = [_STORED.decode(row[0]) for row in await db.fetch(query, ids)]
+    return {stored.task.id: stored for stored in rows}
+
+
+async def _load_series(db: Connection, commands: Sequence[Command], state: State) -> None:
+    born = [c for c in commands if isinstance(c, CreateOccurrence)]
+    changed = [c for c in commands if isinstance(c, (UpdateTask, WriteTasks))]
+    ids = {c.series_id for c in born} | {
+        stored.task.series_id for stored in state.tasks.values() if stored.task.series_id
+    }
+    ids |= state.tasks.keys() if changed else set()
+    if not ids:
+        return
+    for row in await db.fetch(SERIES, sorted(ids)):
+        series = _SERIES.decode(row[0])
+        state.series[series.id] = series
+    if born:
+        pairs = [(c.series_id, c.recurrence_id) for c in born]
+        known = await db.fetch(OCCURRENCES, *zip(*pairs, strict=True))
+        state.occurrences |= {(row[0], row[1]) for row in known}
+    if any(isinstance(c, (UpdateTask, DeleteTask)) and _is_wide(c) for c in commands):
+        others = await _load_tasks(db, OPEN_OF_SERIES, sorted(ids))
+        state.tasks = {**others, **state.tasks}
+
+
+def _is_wide(command: UpdateTask | DeleteTask) -> bool:
+    """Whether other occurrences may be changed with this one."""
+    return command.scope != "this" or (
+        isinstance(command, UpdateTask) and "recurrence" in command.changes.given()
+    )
+
+
+async def store_state(db: Connection, effects: Effects) -> None:
+    """Writes every row of `effects`. Raises StaleRead if another writer was faster."""
+    if effects.facts:
+        await _put_tasks(db, list(effects.facts.values()))
+    if effects.series:
+        await db.execute(PUT_SERIES, encode(list(effects.series.values())).decode())
+    if effects.ended:
+        rows = [
+            (*key, one.task_id, one.how, one.at if one.how else None)
+            for key, one in sorted(effects.ended.items())
+        ]
+        await db.execute(PUT_OCCURRENCES, *zip(*rows, strict=True))
+    if effects.cancelled:
+        await db.execute(CANCEL_TIMERS, sorted(effects.cancelled))
+    if effects.timers:
+        await _put_timers(db, effects)
+
+
+async def _put_tasks(db: Connection, facts: Sequence[TaskFact]) -> None:
+    rows = encode([_row(fact) for fact in facts]).decode()
+    done = await db.execute(PUT_TASKS, rows)
+    if done != f"INSERT 0 {len(facts)}":
+        raise StaleRead("a task was written by somebody else meanwhile")
+
+
+def _row(fact: TaskFact) -> dict[str, Any]:
+    task = fact.task_data
+    extra = TaskRow(
+        user_id=fact.user_id,
+        stream=fact.stream,
+        tag_keys=[tag.casefold() for tag in task.tags],
+        due_local=_wall_clock(task),
+        due_sort=_due_sort(task),
+        deleted_at=fact.timestamp if isinstance(fact, TaskDeleted) else None,
+    )
+    return {**msgspec.structs.asdict(task), **msgspec.structs.asdict(extra)}
+
+
+def _wall_clock(task: Task) -> datetime | None:
+    local = local_due(task)
+    return local if isinstance(local, datetime) else None
+
+
+def _due_sort(task: Task) -> datetime | None:
+    """Where a due date stands among due times: at the start of its day in UTC."""
+    if task.due_on is not None:
+        return datetime.combine(task.due_on, time(), UTC)
+    return task.due_at
+
+
+async def _put_timers(db: Connection, effects: Effects) -> None:
+    rows = [
+        (name, timer.due_at, timer.payload.topic, event.data.user_id, encode(event).decode())
+        for name, (timer, event) in sorted(effects.timers.items())
+    ]
+    await db.execute(PUT_TIMERS, *zip(*rows, strict=True))

@@ -1,0 +1,40 @@
+"""What every request handler is given: the settings, the database, the way out, the clock; made
+once by the application and passed on, so that nothing is global.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Annotated, TypeAlias
+
+from fastapi import Depends
+from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from starlette.requests import HTTPConnection
+
+from taskflow.publish import Publisher
+from taskflow.settings import Settings
+
+
+class Context(Struct, frozen=True):
+    """The gateway's surroundings."""
+
+    settings: Settings
+    engine: AsyncEngine
+    publisher: Publisher
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction for what the gateway itself writes: accounts, tokens, channels."""
+        async with self.engine.begin() as db:
+            yield db
+
+
+def context_of(request: HTTPConnection) -> Context:
+    """The context of the application that serves this request."""
+    context: Context = request.app.state.context
+    return context
+
+
+Ctx: TypeAlias = Annotated[Context, Depends(context_of)]

@@ -1,0 +1,607 @@
+"""Every command, fact and notice of TaskFlow, one class each, and the CloudEvents 1.0 envelope
+around them; apart from everything that sends or receives, so that it can be read as the contract.
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any, ClassVar, Generic, TypeVar
+from uuid import UUID, uuid5
+
+import msgspec
+from msgspec import Raw, Struct
+
+from taskflow.errors import Unreadable
+from taskflow.task import Scope, Series, Task, TaskInput
+
+NAMESPACE = UUID("b1b1f3a4-5d0c-5e3b-9a56-7a5c0f10cafe")
+
+
+class Payload(Struct, frozen=True, kw_only=True):
+    """The data of one kind of event; `type`, `topic` and `key` say where it belongs."""
+
+    type: ClassVar[str]
+    topic: ClassVar[str]
+
+    @property
+    def key(self) -> str:
+        """The partition key: what this event must stay in order with."""
+        raise NotImplementedError
+
+    @property
+    def subject(self) -> str | None:
+        """What the event is about, as CloudEvents' `subject`."""
+        return None
+
+
+P = TypeVar("P", bound=Payload)
+
+
+class Event(Struct, Generic[P], frozen=True, kw_only=True, omit_defaults=True):
+    """A CloudEvent 1.0 in its JSON form, with TaskFlow's extensions."""
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    time: datetime
+    datacontenttype: str
+    partitionkey: str
+    subject: str | None = None
+    causationid: str | None = None
+    correlationid: str | None = None
+    traceparent: str | None = None
+    traceid: str | None = None
+    replyto: str | None = None
+    redrivefor: str | None = None
+    data: P
+
+
+class Envelope(Struct, frozen=True, kw_only=True):
+    """An event whose data has not been read yet."""
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    time: datetime
+    partitionkey: str = ""
+    subject: str | None = None
+    causationid: str | None = None
+    correlationid: str | None = None
+    traceparent: str | None = None
+    traceid: str | None = None
+    replyto: str | None = None
+    redrivefor: str | None = None
+    data: Raw = Raw(b"null")
+
+
+# --- commands: somebody asks -------------------------------------------------------------------
+
+
+class Command(Payload, frozen=True, kw_only=True):
+    """A request to `write_task`; `fingerprint` tells a repeated request from another one.
+
+    A part of a batch names the batch and how many parts it has.
+    """
+
+    topic = "task-commands"
+
+    user_id: str
+    actor_id: str
+    stream: str
+    fingerprint: str = ""
+    batch_id: str | None = None
+    parts: int = 1
+
+    @property
+    def key(self) -> str:
+        return self.stream
+
+
+class TaskCommand(Command, frozen=True, kw_only=True):
+    """A command about one task that exists; `if_version` is what the person saw (If-Match)."""
+
+    task_id: str
+    if_version: int | None = None
+
+    @property
+    def subject(self) -> str:
+        return self.task_id
+
+
+class CreateTask(TaskCommand, frozen=True, kw_only=True):
+    type = "taskflow.task.create.v1"
+    task: TaskInput
+
+
+class UpdateTask(TaskCommand, frozen=True, kw_only=True):
+    type = "taskflow.task.update.v1"
+    changes: TaskInput
+    scope: Scope = "this"
+
+
+class CompleteTask(TaskCommand, frozen=True, kw_only=True):
+    type = "taskflow.task.complete.v1"
+
+
+class ReopenTask(TaskCommand, frozen=True, kw_only=True):
+    type = "taskflow.task.reopen.v1"
+
+
+class CancelTask(TaskCommand, frozen=True, kw_only=True):
+    type = "taskflow.task.cancel.v1"
+
+
+class SkipOccurrence(TaskCommand, frozen=True, kw_only=True):
+    """`missed` says that its time passed untouched: nobody asked for the skip."""
+
+    type = "taskflow.task.skip.v1"
+    missed: bool = False
+
+
+class SnoozeTask(TaskCommand, frozen=True, kw_only=True):
+    type = "taskflow.task.snooze.v1"
+    until: datetime
+
+
+class DeleteTask(TaskCommand, frozen=True, kw_only=True):
+    type = "taskflow.task.delete.v1"
+    scope: Scope = "this"
+
+
+class CreateOccurrence(TaskCommand, frozen=True, kw_only=True):
+    """The next occurrence of a series; content comes from the series that `write_task` locks."""
+
+    type = "taskflow.occurrence.create.v1"
+    series_id: str
+    series_version: int
+    recurrence_id: str
+    due_at: datetime | None = None
+    due_on: date | None = None
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """One line of a batch, at its place in the request."""
+
+    position: int
+    op: str
+    task_id: str
+    task: TaskInput | None = None
+
+
+class WriteTasks(Command, frozen=True, kw_only=True):
+    """A part of a batch: operations that are done in order, each failing alone."""
+
+    type = "taskflow.task.write-batch.v1"
+    operations: list[Operation]
+
+
+# --- facts: something happened -----------------------------------------------------------------
+
+
+class TaskFact(Payload, frozen=True, kw_only=True):
+    """What happened to one task, with all of it as it is now.
+
+    `before` holds the old values of the fields that changed; it is null for a new task.
+    """
+
+    topic = "task-events"
+
+    event_type: str
+    task_id: str
+    task_data: Task
+    user_id: str
+    timestamp: datetime
+    actor_id: str
+    stream: str
+    before: dict[str, Any] | None = None
+    series: Series | None = None
+
+    @property
+    def key(self) -> str:
+        return self.stream
+
+    @property
+    def subject(self) -> str:
+        return self.task_id
+
+
+class TaskCreated(TaskFact, frozen=True, kw_only=True):
+    type = "taskflow.task.created.v1"
+    event_type: str = "created"
+
+
+class TaskUpdated(TaskFact, frozen=True, kw_only=True):
+    type = "taskflow.task.updated.v1"
+    event_type: str = "updated"
+
+
+class TaskCompleted(TaskFact, frozen=True, kw_only=True):
+    type = "taskflow.task.completed.v1"
+    event_type: str = "completed"
+
+
+class TaskReopened(TaskFact, frozen=True, kw_only=True):
+    type = "taskflow.task.reopened.v1"
+    event_type: str = "reopened"
+
+
+class TaskCancelled(TaskFact, frozen=True, kw_only=True):
+    type = "taskflow.task.cancelled.v1"
+    event_type: str = "cancelled"
+
+
+class TaskSkipped(TaskFact, frozen=True, kw_only=True):
+    """`missed`: its time passed untouched, and its series keeps only what is newer."""
+
+    type = "taskflow.task.skipped.v1"
+    event_type: str = "skipped"
+    missed: bool = False
+
+
+class TaskSnoozed(TaskFact, frozen=True, kw_only=True):
+    type = "taskflow.task.snoozed.v1"
+    event_type: str = "snoozed"
+
+
+class TaskDeleted(TaskFact, frozen=True, kw_only=True):
+    type = "taskflow.task.deleted.v1"
+    event_type: str = "deleted"
+
+
+class SeriesDue(TaskFact, frozen=True, kw_only=True):
+    """The time of an occurrence has passed: the next one must exist. No change of the task."""
+
+    type = "taskflow.series.due.v1"
+    event_type: str = "series.due"
+
+
+TASK_CHANGES = (
+    TaskCreated,
+    TaskUpdated,
+    TaskCompleted,
+    TaskReopened,
+    TaskCancelled,
+    TaskSkipped,
+    TaskSnoozed,
+    TaskDeleted,
+)
+
+
+class ReminderFact(Payload, frozen=True, kw_only=True):
+    """One reminder of one task at one instant."""
+
+    topic = "reminders"
+
+    event_type: str
+    task_id: str
+    title: str
+    due_at: datetime | None = None
+    due_on: date | None = None
+    remind_at: datetime
+    user_id: str
+    reminder_id: str
+    channels: list[str] = []
+    stream: str
+
+    @property
+    def key(self) -> str:
+        return self.stream
+
+    @property
+    def subject(self) -> str:
+        return self.task_id
+
+
+class ReminderScheduled(ReminderFact, frozen=True, kw_only=True):
+    """`born_late`: its instant had passed when it was written, so it is never sent."""
+
+    type = "taskflow.reminder.scheduled.v1"
+    event_type: str = "scheduled"
+    born_late: bool = False
+
+
+class ReminderTriggered(ReminderFact, frozen=True, kw_only=True):
+    """The instant has come; `delivery_id` names the one delivery to repeat after a failure."""
+
+    type = "taskflow.reminder.triggered.v1"
+    event_type: str = "triggered"
+    delivery_id: str | None = None
+
+
+class ReminderCancelled(ReminderFact, frozen=True, kw_only=True):
+    type = "taskflow.reminder.cancelled.v1"
+    event_type: str = "cancelled"
+
+
+class AccountFact(Payload, frozen=True, kw_only=True):
+    """What happened to an account; `detail` never holds a secret."""
+
+    topic = "account-events"
+
+    event_type: str
+    user_id: str
+    actor_id: str
+    timestamp: datetime
+    detail: dict[str, Any] = {}
+
+    @property
+    def key(self) -> str:
+        return self.user_id
+
+    @property
+    def subject(self) -> str:
+        return self.user_id
+
+
+class SignedUp(AccountFact, frozen=True, kw_only=True):
+    type = "taskflow.account.signed-up.v1"
+    event_type: str = "signed_up"
+
+
+class LoggedIn(AccountFact, frozen=True, kw_only=True):
+    type = "taskflow.account.logged-in.v1"
+    event_type: str = "logged_in"
+
+
+class LogInFailed(AccountFact, frozen=True, kw_only=True):
+    type = "taskflow.account.log-in-failed.v1"
+    event_type: str = "log_in_failed"
+
+
+class LoggedOut(AccountFact, frozen=True, kw_only=True):
+    type = "taskflow.account.logged-out.v1"
+    event_type: str = "logged_out"
+
+
+class TokenReused(AccountFact, frozen=True, kw_only=True):
+    """An old refresh token came back: the whole family was revoked."""
+
+    type = "taskflow.account.token-reused.v1"
+    event_type: str = "token_reused"
+
+
+class AccountUpdated(AccountFact, frozen=True, kw_only=True):
+    type = "taskflow.account.updated.v1"
+    event_type: str = "account_updated"
+
+
+class AccountDeleted(AccountFact, frozen=True, kw_only=True):
+    type = "taskflow.account.deleted.v1"
+    event_type: str = "account_deleted"
+
+
+class RolesChanged(AccountFact, frozen=True, kw_only=True):
+    type = "taskflow.account.roles-changed.v1"
+    event_type: str = "roles_changed"
+
+
+class ApiTokenCreated(AccountFact, frozen=True, kw_only=True):
+    type = "taskflow.account.api-token-created.v1"
+    event_type: str = "api_token_created"
+
+
+class ApiTokenRevoked(AccountFact, frozen=True, kw_only=True):
+    type = "taskflow.account.api-token-revoked.v1"
+    event_type: str = "api_token_revoked"
+
+
+class ChannelAdded(AccountFact, frozen=True, kw_only=True):
+    type = "taskflow.account.channel-added.v1"
+    event_type: str = "channel_added"
+
+
+class ChannelRemoved(AccountFact, frozen=True, kw_only=True):
+    type = "taskflow.account.channel-removed.v1"
+    event_type: str = "channel_removed"
+
+
+class AdminRead(AccountFact, frozen=True, kw_only=True):
+    """An admin or auditor read what is not their own."""
+
+    type = "taskflow.account.admin-read.v1"
+    event_type: str = "admin_read"
+
+
+class DeadLetterRedriven(AccountFact, frozen=True, kw_only=True):
+    type = "taskflow.account.dead-letter-redriven.v1"
+    event_type: str = "dead_letter_redriven"
+
+
+class DeadLetterDiscarded(AccountFact, frozen=True, kw_only=True):
+    type = "taskflow.account.dead-letter-discarded.v1"
+    event_type: str = "dead_letter_discarded"
+
+
+class RealtimeUpdate(Payload, frozen=True, kw_only=True):
+    """What one person may see of one change, at its place in their feed."""
+
+    type = "taskflow.realtime-update.v1"
+    topic = "task-updates"
+
+    user_id: str
+    cursor: int
+    event_type: str
+    task_id: str
+    task: Task | None
+    timestamp: datetime
+
+    @property
+    def key(self) -> str:
+        return self.user_id
+
+    @property
+    def subject(self) -> str:
+        return self.task_id
+
+
+class AuditSealed(Payload, frozen=True, kw_only=True):
+    """The last number and hash of the audit chain, kept outside the database."""
+
+    type = "taskflow.audit.sealed.v1"
+    topic = "audit-seals"
+
+    seq: int
+    hash: str
+    entries: int
+
+    @property
+    def key(self) -> str:
+        return "audit"
+
+
+# --- notices and ticks: hints between live processes, never stored -----------------------------
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """A hint to gateways by NOTIFY, after the commit: losing it costs time, never truth."""
+
+    channel: str
+    ids: list[str]
+
+
+class Tick(Payload, frozen=True, kw_only=True):
+    """The cron binding's call to a function that is awake: look at the clock."""
+
+    type = "taskflow.tick.v1"
+    topic = ""
+
+
+class Record(Payload, frozen=True, kw_only=True):
+    """A record of a dead-letter topic, byte for byte, with where it came from."""
+
+    type = "taskflow.record.v1"
+    topic = ""
+
+    value: bytes
+    record_topic: str
+    partition: int
+    offset: int
+    record_key: str | None = None
+    consumer: str
+
+
+# --- reading and deriving ----------------------------------------------------------------------
+
+
+def concrete(root: type[Payload]) -> Iterable[type[Payload]]:
+    """Every payload class that names a type of its own, below `root`."""
+    for cls in root.__subclasses__():
+        if "type" in vars(cls):
+            yield cls
+        yield from concrete(cls)
+
+
+TYPES: dict[str, type[Payload]] = {cls.type: cls for cls in concrete(Payload)}
+_ENVELOPE = msgspec.json.Decoder(Envelope)
+_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {}
+_ENCODER = msgspec.json.Encoder()
+
+
+def read_envelope(body: bytes | Raw) -> Envelope:
+    """The attributes of a structured CloudEvent. Raises Unreadable."""
+    try:
+        envelope = _ENVELOPE.decode(body)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise Unreadable(f"This is no structured CloudEvent: {error}") from error
+    if envelope.specversion != "1.0":
+        raise Unreadable(f"CloudEvents {envelope.specversion} is not spoken here, only 1.0.")
+    return envelope
+
+
+def read_event(body: bytes | Raw) -> Event[Any]:
+    """A whole event with its data in its own class. Raises Unreadable."""
+    return read_data(read_envelope(body))
+
+
+def read_data(envelope: Envelope) -> Event[Any]:
+    """The event of an envelope. Raises Unreadable for an unknown type or a wrong shape."""
+    known = TYPES.get(envelope.type)
+    if known is None:
+        raise Unreadable(f"No event has the type {envelope.type!r}, or not in this version.")
+    try:
+        data = _decoder(known).decode(envelope.data)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise Unreadable(f"{envelope.type} {envelope.id}: {error}") from error
+    return _wrap(envelope, data)
+
+
+def _decoder(known: type[Payload]) -> msgspec.json.Decoder[Any]:
+    decoder = _DECODERS.get(known.type)
+    if decoder is None:
+        decoder = _DECODERS[known.type] = msgspec.json.Decoder(known)
+    return decoder
+
+
+def _wrap(envelope: Envelope, data: Payload) -> Event[Any]:
+    return Event(
+        specversion="1.0",
+        id=envelope.id,
+        source=envelope.source,
+        type=envelope.type,
+        time=envelope.time,
+        datacontenttype="application/json",
+        partitionkey=envelope.partitionkey,
+        subject=envelope.subject,
+        causationid=envelope.causationid,
+        correlationid=envelope.correlationid,
+        traceparent=envelope.traceparent,
+        traceid=envelope.traceid,
+        replyto=envelope.replyto,
+        redrivefor=envelope.redrivefor,
+        data=data,
+    )
+
+
+def encode(value: Any) -> bytes:
+    """JSON of an event or payload, UTF-8."""
+    return _ENCODER.encode(value)
+
+
+def new_event(
+    payload: P,
+    *,
+    id: str,
+    source: str,
+    time: datetime,
+    cause: Event[Any] | None = None,
+    replyto: str | None = None,
+) -> Event[P]:
+    """An event with a chosen id; its chain of causes goes on from `cause`."""
+    return Event(
+        specversion="1.0",
+        id=id,
+        source=f"/taskflow/{source}",
+        type=payload.type,
+        time=time,
+        datacontenttype="application/json",
+        partitionkey=payload.key,
+        subject=payload.subject,
+        causationid=cause.id if cause else None,
+        correlationid=(cause.correlationid or cause.id) if cause else id,
+        traceparent=cause.traceparent if cause else None,
+        traceid=cause.traceid if cause else None,
+        replyto=replyto,
+        data=payload,
+    )
+
+
+def derive_id(cause_id: str, kind: str, position: int | str = 0) -> str:
+    """The same id for the same effect of the same cause, however often it is worked out."""
+    return str(uuid5(NAMESPACE, f"{cause_id}/{kind}/{position}"))
+
+
+def derive_events(
+    cause: Event[Any], payloads: Iterable[Payload], *, source: str, time: datetime | None = None
+) -> list[Event[Any]]:
+    """The events that follow from `cause`, in order, with derived ids."""
+    return [
+        new_event(
+            payload,
+            id=derive_id(cause.id, payload.type, position),
+            source=source,
+            time=time or cause.time,
+            cause=cause,
+        )
+        for position, payload in enumerate(payloads)
+    ]

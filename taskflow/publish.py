@@ -1,0 +1,242 @@
+"""The one way out: events to a topic through the Dapr sidecar, to Kafka, or to a list for tests,
+and the order in which many of them leave.
+"""
+
+import asyncio
+import http.client
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from taskflow.errors import Unavailable
+from taskflow.events import Event, encode
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaProducer
+
+TIMEOUT = 10.0
+
+
+class Publisher(Protocol):
+    """Publishes events of one topic, in no promised order."""
+
+    async def publish(self, topic: str, events: Sequence[Event[Any]]) -> set[str]:
+        """The ids of the events that the log did not acknowledge. Raises nothing."""
+
+    async def reachable(self) -> bool:
+        """Whether the log can be written to now."""
+
+    async def close(self) -> None: ...
+
+
+async def publish_events(publisher: Publisher, events: Iterable[Event[Any]]) -> set[str]:
+    """The ids that failed, after publishing in waves: at most one event of a key at a time, and
+    nothing more of a key once one of its events has failed."""
+    topics: dict[str, list[Event[Any]]] = defaultdict(list)
+    for event in events:
+        topics[event.data.topic].append(event)
+    failed = await asyncio.gather(*(_publish_topic(publisher, *item) for item in topics.items()))
+    return set().union(*failed)
+
+
+async def _publish_topic(publisher: Publisher, topic: str, events: list[Event[Any]]) -> set[str]:
+    failed: set[str] = set()
+    stopped: set[str] = set()
+    for wave in split_waves(events):
+        go = [event for event in wave if event.partitionkey not in stopped]
+        failed |= {event.id for event in wave if event.partitionkey in stopped}
+        lost = await publisher.publish(topic, go) if go else set()
+        stopped |= {event.partitionkey for event in go if event.id in lost}
+        failed |= lost
+    return failed
+
+
+def split_waves(events: Iterable[Event[Any]]) -> list[list[Event[Any]]]:
+    """Wave n holds the nth event of each key."""
+    waves: list[list[Event[Any]]] = []
+    seen: dict[str, int] = defaultdict(int)
+    for event in events:
+        turn = seen[event.partitionkey]
+        seen[event.partitionkey] += 1
+        if turn == len(waves):
+            waves.append([])
+        waves[turn].append(event)
+    return waves
+
+
+class ListPublisher:
+    """Keeps what it is given; refuses the keys in `refuses`, as a broker might."""
+
+    def __init__(self) -> None:
+        self.events: list[Event[Any]] = []
+        self.refuses: set[str] = set()
+
+    async def publish(self, topic: str, events: Sequence[Event[Any]]) -> set[str]:
+        self.events += [event for event in events if event.partitionkey not in self.refuses]
+        return {event.id for event in events if event.partitionkey in self.refuses}
+
+    async def reachable(self) -> bool:
+        return True
+
+    async def close(self) -> None: ...
+
+
+class KafkaPublisher:
+    """Straight to Kafka, acks=all, idempotent: order within a partition holds under retries."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._producer: AIOKafkaProducer | None = None
+        self._opening = asyncio.Lock()
+
+    async def _open(self) -> "AIOKafkaProducer":
+        from aiokafka import AIOKafkaProducer
+
+        async with self._opening:
+            if self._producer is None:
+                producer = AIOKafkaProducer(
+                    bootstrap_servers=self._bootstrap,
+                    acks="all",
+                    enable_idempotence=True,
+                    max_request_size=4 * 1024 * 1024,
+                    request_timeout_ms=int(TIMEOUT * 1000),
+                    retry_backoff_ms=50,
+                )
+                try:
+                    await producer.start()
+                except BaseException:
+                    await producer.stop()
+                    raise
+                self._producer = producer
+        return self._producer
+
+    async def publish(self, topic: str, events: Sequence[Event[Any]]) -> set[str]:
+        from aiokafka.errors import KafkaError
+
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                producer = self._producer or await self._open()
+                sent = [await self._send(producer, topic, event) for event in events]
+                done = await asyncio.gather(*sent, return_exceptions=True)
+        except (KafkaError, TimeoutError, OSError):
+            return {event.id for event in events}
+        return {e.id for e, result in zip(events, done, strict=True) if _failed(result)}
+
+    async def _send(
+        self, producer: "AIOKafkaProducer", topic: str, event: Event[Any]
+    ) -> "asyncio.Future[Any]":
+        future: asyncio.Future[Any] = await producer.send(
+            topic,
+            encode(event),
+            key=event.partitionkey.encode(),
+            headers=[("content-type", b"application/cloudevents+json")],
+        )
+        return future
+
+    async def reachable(self) -> bool:
+        try:
+            async with asyncio.timeout(2):
+                producer = self._producer or await self._open()
+                await producer.client.fetch_all_metadata()
+        except Exception:
+            return False
+        return True
+
+    async def close(self) -> None:
+        if self._producer is not None:
+            await self._producer.stop()
+
+
+def _failed(result: object) -> bool:
+    return isinstance(result, BaseException)
+
+
+class BulkEntry(msgspec.Struct, rename="camel"):
+    entry_id: str
+    event: Event[Any]
+    content_type: str
+    metadata: dict[str, str]
+
+
+class FailedEntry(msgspec.Struct, rename="camel"):
+    entry_id: str
+
+
+class BulkFailure(msgspec.Struct, rename="camel"):
+    failed_entries: list[FailedEntry]
+
+
+class DaprPublisher:
+    """The sidecar's HTTP API, by the standard library's client: the Dapr SDK would cost a
+    function half a second of its cold start."""
+
+    def __init__(self, host: str, port: int, pubsub: str) -> None:
+        self._connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+        self._pubsub = pubsub
+        self._turn = asyncio.Lock()
+
+    async def publish(self, topic: str, events: Sequence[Event[Any]]) -> set[str]:
+        path = f"/v1.0/publish/bulk/{quote(self._pubsub)}/{quote(topic)}"
+        body = encode([_bulk_entry(event) for event in events])
+        try:
+            status, answer = await self._call("POST", path, body)
+        except (OSError, http.client.HTTPException):
+            return {event.id for event in events}
+        return {event.id for event in events} & _failed_ids(status, answer, events)
+
+    async def _call(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        async with self._turn:
+            return await asyncio.to_thread(self._exchange, method, path, body)
+
+    def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        try:
+            self._connection.request(method, path, body, {"content-type": "application/json"})
+            response = self._connection.getresponse()
+            return response.status, response.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            raise
+
+    async def reachable(self) -> bool:
+        try:
+            status, _ = await self._call("GET", "/v1.0/healthz/outbound", None)
+        except (OSError, http.client.HTTPException):
+            return False
+        return status == 204
+
+    async def close(self) -> None:
+        self._connection.close()
+
+
+def _bulk_entry(event: Event[Any]) -> BulkEntry:
+    return BulkEntry(
+        entry_id=event.id,
+        event=event,
+        content_type="application/cloudevents+json",
+        metadata={"partitionKey": event.partitionkey},
+    )
+
+
+def _failed_ids(status: int, answer: bytes, events: Sequence[Event[Any]]) -> set[str]:
+    if status == 204:
+        return set()
+    try:
+        failure = msgspec.json.decode(answer, type=BulkFailure)
+    except msgspec.DecodeError:
+        return {event.id for event in events}
+    return {entry.entry_id for entry in failure.failed_entries}
+
+
+def open_publisher(address: str) -> Publisher:
+    """A publisher for `dapr://host:port/pubsub` or `kafka://host:port[,host:port]`."""
+    parts = urlsplit(address)
+    if parts.scheme == "dapr" and parts.hostname and parts.port:
+        return DaprPublisher(parts.hostname, parts.port, parts.path.strip("/"))
+    if parts.scheme == "kafka":
+        return KafkaPublisher(parts.netloc)
+    raise Unavailable(
+        f"TASKFLOW_PUBLISH={address!r} names no way out: dapr://host:port/pubsub or kafka://host:port."
+    )

@@ -1,0 +1,204 @@
+"""Turns what a person sent into the fields of a task: every rule about a value stands here, so
+that the gateway refuses early what `write_task` would refuse anyway.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import msgspec
+
+from taskflow.errors import invalid
+from taskflow.events import derive_id
+from taskflow.recurrence import InvalidRecurrence, Recurrence, read_recurrence
+from taskflow.reminder import read_duration
+from taskflow.task import Reminder, Task
+from taskflow.zone import InvalidZone, find_zone, to_instant, to_local
+
+TITLE, NOTES_BYTES, TAGS, TAG, REMINDERS = 500, 64 * 1024, 50, 64, 20
+CHANNELS = ("email", "webhook")
+DEFAULT_CHANNEL = "email"
+YEARS = range(1900, 2200)
+UNPRINTABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def read_fields(given: dict[str, Any], task: Task, zone: str) -> Task:
+    """`task` with the fields that were sent, checked against each other. Raises Refused."""
+    fields: dict[str, Any] = {}
+    if "title" in given:
+        fields["title"] = read_title(given["title"])
+    if "notes" in given:
+        fields["notes"] = read_notes(given["notes"] or "")
+    if "priority" in given:
+        fields["priority"] = given["priority"] or "none"
+    if "tags" in given:
+        fields["tags"] = read_tags(given["tags"] or [])
+    if DUE & given.keys():
+        fields |= read_due(given, task, zone)
+    task = msgspec.structs.replace(task, **fields)
+    if "recurrence" in given or (DUE & given.keys() and task.recurrence):
+        task = _replace_recurrence(task, given)
+    if "reminders" in given:
+        reminders = read_reminders(given["reminders"] or [], task)
+        task = msgspec.structs.replace(task, reminders=reminders)
+    return task
+
+
+DUE = {"due_at", "due_on", "timezone"}
+
+
+def _printable(field: str, text: str) -> str:
+    if UNPRINTABLE.search(text):
+        raise invalid(field, "must not contain NUL or lone surrogates; remove them")
+    return text
+
+
+def read_title(text: str) -> str:
+    title = _printable("title", text).strip()
+    if not 1 <= len(title) <= TITLE:
+        raise invalid("title", f"must have 1 to {TITLE} characters after trimming")
+    return title
+
+
+def read_notes(text: str) -> str:
+    if len(_printable("notes", text).encode()) > NOTES_BYTES:
+        raise invalid("notes", f"must not exceed {NOTES_BYTES // 1024} KiB")
+    return text
+
+
+def read_tags(texts: Sequence[str]) -> list[str]:
+    """Tags in their first spelling; case makes no second tag."""
+    tags: dict[str, str] = {}
+    for text in texts:
+        tag = _printable("tags", text).strip()
+        if not 1 <= len(tag) <= TAG:
+            raise invalid("tags", f"each must have 1 to {TAG} characters")
+        tags.setdefault(tag.casefold(), tag)
+    if len(texts) > TAGS:
+        raise invalid("tags", f"at most {TAGS}")
+    return list(tags.values())
+
+
+def read_due(given: dict[str, Any], task: Task, zone: str) -> dict[str, Any]:
+    """The due fields: an instant with its zone, or a date without one, or neither."""
+    timezone = read_zone(given.get("timezone") or task.timezone or zone)
+    if given.get("due_at") is not None and given.get("due_on") is not None:
+        raise invalid("due_on", "give due_at or due_on, not both")
+    if given.get("due_on") is not None:
+        return {"due_at": None, "due_on": _read_year("due_on", given["due_on"]), "timezone": None}
+    if given.get("due_at") is not None:
+        due_at = read_instant("due_at", given["due_at"], timezone)
+        return {"due_at": due_at, "due_on": None, "timezone": timezone}
+    cleared: dict[str, Any] = {f: None for f in ("due_at", "due_on") if f in given}
+    if task.due_at and "due_at" not in given and given.get("timezone"):
+        local = to_local(task.due_at, find_zone(task.timezone or zone))
+        due_at = to_instant(local, find_zone(timezone))[0]
+        return {**cleared, "due_at": due_at, "timezone": timezone}
+    if task.due_on and "due_on" not in given:
+        return cleared
+    return {**cleared, "timezone": timezone}
+
+
+def read_zone(name: str) -> str:
+    try:
+        return find_zone(name).key
+    except InvalidZone as error:
+        raise invalid(error.field, error.message) from error
+
+
+def read_instant(field: str, text: str, timezone: str) -> datetime:
+    """RFC 3339, or wall-clock time in `timezone` when it has no offset."""
+    try:
+        moment = msgspec.convert(text, datetime)
+        _read_year(field, moment)
+        return (
+            moment.astimezone(UTC) if moment.tzinfo else to_instant(moment, find_zone(timezone))[0]
+        )
+    except (msgspec.ValidationError, OverflowError) as error:
+        raise invalid(
+            field, "must be a date and time such as 2026-12-31T09:00:00Z, or without Z for local"
+        ) from error
+
+
+def _read_year(field: str, day: date) -> date:
+    if day.year not in YEARS:
+        raise invalid(field, f"must lie in the years {YEARS.start} to {YEARS.stop - 1}")
+    return day
+
+
+def local_due(task: Task) -> datetime | date | None:
+    """The due time on the wall, or the due date."""
+    if task.due_at is not None and task.timezone is not None:
+        return to_local(task.due_at, find_zone(task.timezone))
+    return task.due_on
+
+
+def _replace_recurrence(task: Task, given: dict[str, Any]) -> Task:
+    if "recurrence" in given:
+        wanted = given["recurrence"]
+    else:
+        wanted = {"rule": task.recurrence.rule} if task.recurrence else None
+    if wanted is None:
+        return msgspec.structs.replace(task, recurrence=None)
+    recurrence = read_rule(wanted, local_due(task), task.timezone)
+    if "recurrence" not in given and task.recurrence:
+        recurrence = msgspec.structs.replace(
+            task.recurrence, rule=recurrence.rule, until=recurrence.until
+        )
+    return msgspec.structs.replace(task, recurrence=recurrence)
+
+
+def read_rule(
+    wanted: dict[str, Any], anchor: datetime | date | None, timezone: str | None
+) -> Recurrence:
+    """A recurrence that begins at `anchor`. Raises Refused."""
+    if anchor is None:
+        raise invalid("recurrence", "needs a due date: give due_at or due_on")
+    try:
+        return read_recurrence(wanted, anchor, timezone)
+    except InvalidRecurrence as error:
+        raise invalid(f"recurrence.{error.field}", error.message) from error
+
+
+def read_reminders(given: Sequence[dict[str, Any]], task: Task) -> list[Reminder]:
+    """Reminders with ids of their own; two that say the same are one."""
+    if len(given) > REMINDERS:
+        raise invalid("reminders", f"at most {REMINDERS}")
+    reminders = [_read_reminder(item, task) for item in given]
+    return list({reminder.id: reminder for reminder in reminders}.values())
+
+
+def _read_reminder(item: dict[str, Any], task: Task) -> Reminder:
+    unknown = item.keys() - {"id", "before", "at", "channels"}
+    if unknown:
+        raise invalid(f"reminders.{min(unknown)}", "is not a field of a reminder")
+    before, at = item.get("before"), item.get("at")
+    if (before is None) == (at is None):
+        raise invalid("reminders", "each needs either before (a duration) or at (an instant)")
+    channels = _read_channels(item.get("channels"))
+    instant = None if at is None else read_instant("reminders.at", at, task.timezone or "UTC")
+    if before is not None:
+        _read_before(before, task)
+    when = before if instant is None else instant.isoformat()
+    name = derive_id(task.id, "reminder", f"{when}/{','.join(channels)}")
+    return Reminder(id=name, before=before, at=instant, channels=channels)
+
+
+def _read_before(before: object, task: Task) -> None:
+    try:
+        duration = read_duration(str(before))
+    except (msgspec.ValidationError, OverflowError) as error:
+        raise invalid("reminders.before", "must be an ISO 8601 duration such as PT30M") from error
+    if abs(duration.days) > 3660:
+        raise invalid("reminders.before", "must not exceed ten years")
+    if task.due_at is None and task.due_on is None:
+        raise invalid("reminders.before", "needs a due date, or use at")
+
+
+def _read_channels(given: object) -> list[str]:
+    if given is None:
+        return [DEFAULT_CHANNEL]
+    if not isinstance(given, list) or not all(kind in CHANNELS for kind in given):
+        raise invalid("reminders.channels", f"must be a list of {' and '.join(CHANNELS)}")
+    return sorted(set(given))

@@ -1,0 +1,377 @@
+"""The one way in: turns a handler (events in, events out) into a function that a platform can call,
+and alone decides what is repeated, what is acknowledged and what is poison (DESIGN.md, section 3).
+"""
+
+import asyncio
+import hashlib
+import inspect
+import logging
+import traceback
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+from msgspec import Struct
+
+from taskflow.database import Connection, Database
+from taskflow.dialects import (
+    Answer,
+    Delivery,
+    Entry,
+    Headers,
+    Outcome,
+    read_delivery,
+    read_record,
+    write_answer,
+)
+from taskflow.door import Door
+from taskflow.errors import LeaseHeld, Unavailable, Unreadable
+from taskflow.events import (
+    Event,
+    Notice,
+    Payload,
+    Record,
+    Tick,
+    derive_id,
+    new_event,
+    read_data,
+)
+from taskflow.publish import Publisher, open_publisher, publish_events
+from taskflow.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+Handler: TypeAlias = Callable[..., Awaitable[Sequence[Event[Any] | Notice]]]
+Clock: TypeAlias = Callable[[], datetime]
+
+LAST_ATTEMPT = 5
+NOTIFY_BYTES = 7_900
+TRACE_CHARACTERS = 8_000
+
+log = logging.getLogger("taskflow")
+
+COUNT_ATTEMPT = """
+INSERT INTO attempts AS a (consumer, event_key, count, reason, trace, updated_at)
+VALUES ($1, $2, 1, $3, $4, $5)
+ON CONFLICT (consumer, event_key) DO UPDATE
+SET count = a.count + 1, reason = excluded.reason, trace = excluded.trace,
+    updated_at = excluded.updated_at
+RETURNING count
+"""
+
+
+class Within(Enum):
+    """What `serve` puts around a handler."""
+
+    nothing = "no database"
+    transaction = "one transaction, committed before publishing"
+    lease = "short transactions of its own around an effect on the world"
+
+
+nothing, transaction, lease = Within.nothing, Within.transaction, Within.lease
+
+
+class Function(Struct, frozen=True):
+    """The label on a function's door."""
+
+    name: str
+    handler: Handler
+    wakes_on: tuple[type[Payload], ...]
+    emits: tuple[type[Payload], ...]
+    within: Within
+    batch: bool
+
+    @property
+    def app_id(self) -> str:
+        """Its Dapr app-id, which is its consumer group too."""
+        return self.name.replace("_", "-")
+
+
+class Lease:
+    """What a function needs that acts on the world between two short transactions."""
+
+    def __init__(self, worker: "Worker") -> None:
+        self._worker = worker
+        self.settings = worker.settings
+
+    def now(self) -> datetime:
+        return self._worker.clock()
+
+    def transaction(self) -> AbstractAsyncContextManager[Connection]:
+        return self._worker.database.transaction()
+
+    async def publish(self, events: Iterable[Event[Any]]) -> set[str]:
+        """The ids that failed; refuses what the function may not emit."""
+        return await publish_events(self._worker.publisher, self._worker.allowed(events))
+
+
+class Worker:
+    """A function at work: its handler with the database, the way out and the clock it is given."""
+
+    def __init__(
+        self,
+        function: Function,
+        *,
+        database: Database,
+        publisher: Publisher,
+        settings: Settings,
+        clock: Clock = lambda: datetime.now(UTC),
+    ) -> None:
+        self.function = function
+        self.database = database
+        self.publisher = publisher
+        self.settings = settings
+        self.clock = clock
+        self._wants = set(inspect.signature(function.handler).parameters)
+
+    async def answer(self, headers: Headers, body: bytes) -> Answer:
+        """The answer to one request, in its caller's dialect."""
+        if self.settings.delivery_token not in ("", headers.get("dapr-api-token")):
+            return Answer(401)
+        try:
+            delivery = self._read(headers, body)
+        except Unreadable as error:
+            log.warning("unreadable request: %s", error)
+            return Answer(422)
+        outcomes = await self.handle(delivery.entries)
+        return write_answer(delivery.dialect, delivery.entries, outcomes)
+
+    def _read(self, headers: Headers, body: bytes) -> Delivery:
+        if Record in self.function.wakes_on:
+            record = record_event(read_record(headers, body), self.clock())
+            return Delivery("dapr", [Entry(record.id, body, event=record)])
+        delivery = read_delivery(headers, body)
+        if delivery.dialect == "binding" and Tick in self.function.wakes_on:
+            tick = new_event(Tick(), id="tick", source="clock", time=self.clock())
+            return Delivery("binding", [Entry("", body, event=tick)])
+        if delivery.dialect == "binding":
+            raise Unreadable("No CloudEvent, no Dapr bulk delivery.")
+        return delivery
+
+    async def handle(self, entries: Sequence[Entry]) -> list[Outcome]:
+        """What each entry came to, in order."""
+        outcomes: dict[int, Outcome] = {}
+        events: dict[int, Event[Any]] = {}
+        for place, entry in enumerate(entries):
+            try:
+                event = self._event(entry)
+            except Unreadable as error:
+                outcomes[place] = await self._drop_unreadable(entry, error)
+                continue
+            if event is None:
+                outcomes[place] = "SUCCESS"
+            else:
+                events[place] = event
+        outcomes |= await self._run(events)
+        return [outcomes[place] for place in range(len(entries))]
+
+    def _event(self, entry: Entry) -> Event[Any] | None:
+        """The event to handle, or None for one that is acknowledged unseen."""
+        if entry.event is not None:
+            return entry.event
+        if entry.envelope is None:
+            raise Unreadable(entry.problem)
+        if entry.envelope.redrivefor not in (None, self.function.app_id):
+            return None
+        event = read_data(entry.envelope)
+        return event if isinstance(event.data, self.function.wakes_on) else None
+
+    async def _run(self, events: dict[int, Event[Any]]) -> dict[int, Outcome]:
+        if self.function.batch and len(events) > 1:
+            try:
+                failed = await self._call(list(events.values()))
+                return {p: _outcome(event.id in failed) for p, event in events.items()}
+            except (Unavailable, LeaseHeld) as error:
+                log.warning("%s waits: %s", self.function.name, error)
+                return dict.fromkeys(events, "RETRY")
+            except Exception:
+                log.exception("a batch of %s failed, its events go one by one", self.function.name)
+        return await self._run_singly(events)
+
+    async def _run_singly(self, events: dict[int, Event[Any]]) -> dict[int, Outcome]:
+        """One by one; after the first RETRY of a stream every later event of it is RETRY too."""
+        outcomes: dict[int, Outcome] = {}
+        waiting: set[str] = set()
+        for place, event in events.items():
+            if event.partitionkey in waiting:
+                outcomes[place] = "RETRY"
+                continue
+            outcomes[place] = await self._run_one(event)
+            if outcomes[place] == "RETRY" and event.partitionkey:
+                waiting.add(event.partitionkey)
+        return outcomes
+
+    async def _run_one(self, event: Event[Any]) -> Outcome:
+        try:
+            failed = await self._call([event])
+        except (Unavailable, LeaseHeld) as error:
+            log.warning("%s waits: %s", self.function.name, error)
+            return "RETRY"
+        except Exception as error:
+            return await self._count(event_key(event.source, event.id), error, LAST_ATTEMPT)
+        return _outcome(bool(failed))
+
+    async def _call(self, events: list[Event[Any]]) -> set[str]:
+        """The ids of the events whose effects were not all published."""
+        if self.function.within is transaction:
+            results = await self.database.repeat(lambda db: self._handle(events, db=db))
+        elif self.function.within is lease:
+            results = await self._handle(events, lease=Lease(self))
+        else:
+            results = await self._handle(events)
+        return await self._emit({event.id for event in events}, results)
+
+    async def _handle(
+        self, events: list[Event[Any]], **given: object
+    ) -> Sequence[Event[Any] | Notice]:
+        given |= {"now": self.clock(), "settings": self.settings}
+        wanted = {name: value for name, value in given.items() if name in self._wants}
+        results = await self.function.handler(
+            events if self.function.batch else events[0], **wanted
+        )
+        self.allowed(result for result in results if isinstance(result, Event))
+        return results
+
+    async def _emit(self, causes: set[str], results: Sequence[Event[Any] | Notice]) -> set[str]:
+        """Tells the gateways, publishes, and names the causes whose events did not leave."""
+        events = [result for result in results if isinstance(result, Event)]
+        notices = [result for result in results if isinstance(result, Notice)]
+        lost, _ = await asyncio.gather(
+            publish_events(self.publisher, events), self._notify(notices)
+        )
+        blamed = {event.causationid or "" for event in events if event.id in lost}
+        return blamed if blamed <= causes else causes
+
+    def allowed(self, events: Iterable[Event[Any]]) -> list[Event[Any]]:
+        """The same events. Raises TypeError for one that the function does not declare."""
+        checked = list(events)
+        for event in checked:
+            if not isinstance(event.data, self.function.emits):
+                raise TypeError(f"{self.function.name} may not emit {event.type}: see its main.py")
+        return checked
+
+    async def _notify(self, notices: Sequence[Notice]) -> None:
+        """A hint only: whoever misses it looks again by itself."""
+        if not notices:
+            return
+        try:
+            async with self.database.connection() as db:
+                for channel, payload in split_notices(notices):
+                    await db.execute("SELECT pg_notify($1, $2)", channel, payload)
+        except Unavailable as error:
+            log.warning("%s could not notify: %s", self.function.name, error)
+
+    async def _drop_unreadable(self, entry: Entry, error: Unreadable) -> Outcome:
+        envelope = entry.envelope
+        key = (
+            event_key(envelope.source, envelope.id)
+            if envelope is not None
+            else body_key(entry.body)
+        )
+        return await self._count(key, error, 1)
+
+    async def healthy(self) -> bool:
+        """Whether deliveries make sense now: not while the database is away."""
+        return self.function.within is nothing or await self.database.answers()
+
+    async def close(self) -> None:
+        await self.publisher.close()
+        await self.database.close()
+
+    async def _count(self, key: str, error: Exception, last: int) -> Outcome:
+        """DROP once this was the last attempt; the count stands outside the failed transaction."""
+        trace = "".join(traceback.format_exception(error))[-TRACE_CHARACTERS:]
+        reason = f"{type(error).__name__}: {error}"
+        try:
+            async with self.database.connection() as db:
+                count = await db.fetchval(
+                    COUNT_ATTEMPT, self.function.app_id, key, reason, trace, self.clock()
+                )
+        except Unavailable:
+            return "RETRY"
+        log.error("%s attempt %d of %s: %s", self.function.name, count, key, reason)
+        return "DROP" if count >= last else "RETRY"
+
+
+def _outcome(failed: bool) -> Outcome:
+    return "RETRY" if failed else "SUCCESS"
+
+
+def event_key(source: str, event_id: str) -> str:
+    """What an event's attempts are counted under."""
+    return f"{source}#{event_id}"
+
+
+def body_key(body: bytes) -> str:
+    """The same for a body that has no id."""
+    return f"sha256#{hashlib.sha256(body).hexdigest()}"
+
+
+def record_event(record: Record, now: datetime) -> Event[Record]:
+    """A dead letter as an event, named by its consumer and its place in the log."""
+    place = f"{record.consumer}/{record.record_topic}/{record.partition}/{record.offset}"
+    return new_event(record, id=derive_id(place, record.type), source=record.consumer, time=now)
+
+
+def split_notices(notices: Iterable[Notice]) -> list[tuple[str, str]]:
+    """(channel, payload) pairs: ids joined by commas, no payload beyond NOTIFY's limit."""
+    channels: dict[str, list[str]] = defaultdict(list)
+    for notice in notices:
+        channels[notice.channel] += notice.ids
+    pairs = []
+    for channel, ids in channels.items():
+        per_payload = NOTIFY_BYTES // (max(map(len, ids)) + 1)
+        pairs += [
+            (channel, ",".join(ids[start : start + per_payload]))
+            for start in range(0, len(ids), per_payload)
+        ]
+    return pairs
+
+
+class Main(Protocol):
+    """What a platform calls: functions-framework as a function, an ASGI server as `.door`."""
+
+    function: Function
+    door: Door
+
+    def __call__(self, request: "Request") -> Awaitable["Response"]: ...
+
+
+def serve(
+    handler: Handler,
+    *,
+    wakes_on: tuple[type[Payload], ...],
+    emits: tuple[type[Payload], ...] = (),
+    within: Within = nothing,
+    batch: bool = False,
+) -> Main:
+    """The function's door; reads the environment at the first request or start, not before."""
+    function = Function(handler.__name__, handler, wakes_on, emits, within, batch)
+    door = Door(partial(open_worker, function))
+
+    async def main(request: "Request") -> "Response":
+        from starlette.responses import Response
+
+        status, body = await door.answer(request.headers, await request.body())
+        return Response(body, status, media_type="application/json" if body else None)
+
+    plug = cast(Main, main)
+    plug.function, plug.door = function, door
+    return plug
+
+
+def open_worker(function: Function) -> Worker:
+    """The worker of this process, as its environment says."""
+    settings = read_settings()
+    return Worker(
+        function,
+        database=Database(settings),
+        publisher=open_publisher(settings.publish),
+        settings=settings,
+    )

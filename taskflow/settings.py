@@ -1,0 +1,68 @@
+"""The settings of a TaskFlow process, read from the environment once and passed on as a value;
+msgspec reads them, because it is loaded anyway and pydantic would double a function's cold start.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+PREFIX = "TASKFLOW_"
+Positive = Annotated[float, Meta(gt=0)]
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Each field is the variable TASKFLOW_<FIELD>, but for `port`, which is PORT."""
+
+    port: int = 8080
+    data: Path = Path(".taskflow")
+    database: str = ""
+    database_role: str = ""
+    database_pool: int = 2
+    database_pooled: bool = False
+    kafka: str = ""
+    publish: str = ""
+    delivery_token: str = ""
+    cooldown: Positive = 30.0
+    retry_ceiling: Positive = 30.0
+    smtp: str = ""
+    mail_from: str = "TaskFlow <taskflow@localhost>"
+    secret: str = ""
+    oidc_issuer: str = ""
+    oidc_audience: str = ""
+    rate_limit: float = 0.0
+    verify: bool = False
+    webhook_allow: str = ""
+    url: str = ""
+    platform: str = ""
+
+
+class InvalidSetting(ValueError):
+    """A variable whose value cannot be used."""
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in `environment`. Raises InvalidSetting, naming the variable."""
+    return msgspec.convert(dict(_read_fields(environment)), Settings)
+
+
+def _read_fields(environment: Mapping[str, str]) -> list[tuple[str, object]]:
+    return [
+        (field.name, _read_value(variable, environment[variable], field.type))
+        for field in msgspec.structs.fields(Settings)
+        if (variable := "PORT" if field.name == "port" else PREFIX + field.name.upper())
+        in environment
+    ]
+
+
+def _read_value(variable: str, text: str, kind: object) -> object:
+    if kind is Path:
+        return Path(text)
+    switch = {"on": True, "off": False}
+    try:
+        return msgspec.convert(switch.get(text, text) if kind is bool else text, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidSetting(f"{variable}={text!r} cannot be used: {error}") from error

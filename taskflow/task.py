@@ -1,0 +1,98 @@
+"""What a task is: its shape as people and events see it, apart from what may be done with it."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType, structs
+
+from taskflow.recurrence import Recurrence
+from taskflow.recurrence import Series as Dates
+
+Status = Literal["open", "done", "cancelled"]
+Priority = Literal["high", "medium", "low", "none"]
+Scope = Literal["this", "following", "all"]
+
+
+class Reminder(Struct, frozen=True, kw_only=True):
+    """When to tell a person: `before` the due time (ISO 8601 duration) or `at` an instant.
+
+    `channels` holds channel kinds; empty means the person's defaults.
+    """
+
+    id: str
+    before: str | None = None
+    at: datetime | None = None
+    channels: list[str] = []
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """A task as API.md shows it; `task_data` of every task event has the same shape."""
+
+    id: str
+    title: str
+    notes: str = ""
+    status: Status = "open"
+    priority: Priority = "none"
+    tags: list[str] = []
+    due_at: datetime | None = None
+    due_on: date | None = None
+    timezone: str | None = None
+    recurrence: Recurrence | None = None
+    reminders: list[Reminder] = []
+    series_id: str | None = None
+    recurrence_id: str | None = None
+    version: int = 1
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None = None
+    created_by: str
+
+    @property
+    def stream(self) -> str:
+        """What keeps its changes in order: its series, or itself."""
+        return self.series_id or self.id
+
+
+class Series(Struct, frozen=True, kw_only=True):
+    """A recurring task's rule and what its occurrences start with.
+
+    `anchor` is the local date-time (or date) of the first occurrence; it never drifts.
+    `stream` is the id of the first series: a split keeps it.
+    """
+
+    id: str
+    user_id: str
+    version: int = 1
+    recurrence: Recurrence
+    anchor: str
+    timezone: str | None
+    template: dict[str, Any]
+    stream: str
+    used: int = 1
+    created_at: datetime
+
+    @property
+    def dates(self) -> Dates:
+        """What its occurrences are computed from."""
+        timed = "T" in self.anchor
+        anchor = datetime.fromisoformat(self.anchor) if timed else date.fromisoformat(self.anchor)
+        return Dates(self.recurrence, anchor, self.timezone)
+
+
+class TaskInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a person sends to create or change a task; what is unset stays as it is."""
+
+    id: str | UnsetType = UNSET
+    title: str | UnsetType = UNSET
+    notes: str | UnsetType | None = UNSET
+    priority: Priority | UnsetType | None = UNSET
+    tags: list[str] | UnsetType | None = UNSET
+    due_at: str | UnsetType | None = UNSET
+    due_on: date | UnsetType | None = UNSET
+    timezone: str | UnsetType | None = UNSET
+    recurrence: dict[str, Any] | UnsetType | None = UNSET
+    reminders: list[dict[str, Any]] | UnsetType | None = UNSET
+
+    def given(self) -> dict[str, Any]:
+        """The fields that were sent."""
+        return {k: v for k, v in structs.asdict(self).items() if v is not UNSET}
