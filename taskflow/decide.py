@@ -32,7 +32,7 @@ from taskflow.events import (
     UpdateTask,
     derive_id,
 )
-from taskflow.read_task import DEFAULT_CHANNEL, local_due, read_fields, read_reminders
+from taskflow.read_task import DEFAULT_CHANNEL, local_due, move_rule, read_fields, read_reminders
 from taskflow.recurrence import InvalidRecurrence, end_before, split_count
 from taskflow.task import Reminder, Series, Status, Task
 
@@ -257,7 +257,7 @@ def _follow_series(
     recurrence = new.recurrence or series.recurrence
     try:
         if "recurrence" not in command.changes.given():
-            recurrence = split_count(recurrence, series.used - 1)
+            recurrence = split_count(move_rule(new) or recurrence, series.used - 1)
         ended = end_before(series.dates, new.recurrence_id or "") if split else recurrence
     except InvalidRecurrence as error:
         raise invalid(f"recurrence.{error.field}", error.message) from error

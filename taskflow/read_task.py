@@ -37,8 +37,10 @@ def read_fields(given: dict[str, Any], task: Task, zone: str) -> Task:
     if DUE & given.keys():
         fields |= read_due(given, task, zone)
     task = msgspec.structs.replace(task, **fields)
-    if "recurrence" in given or (DUE & given.keys() and task.recurrence):
-        task = _replace_recurrence(task, given)
+    if "recurrence" in given:
+        task = msgspec.structs.replace(task, recurrence=_read_recurrence(given["recurrence"], task))
+    if task.recurrence and local_due(task) is None:
+        raise invalid("recurrence", "needs a due date: give due_at or due_on")
     if "reminders" in given:
         reminders = read_reminders(given["reminders"] or [], task)
         task = msgspec.structs.replace(task, reminders=reminders)
@@ -134,19 +136,18 @@ def local_due(task: Task) -> datetime | date | None:
     return task.due_on
 
 
-def _replace_recurrence(task: Task, given: dict[str, Any]) -> Task:
-    if "recurrence" in given:
-        wanted = given["recurrence"]
-    else:
-        wanted = {"rule": task.recurrence.rule} if task.recurrence else None
-    if wanted is None:
-        return msgspec.structs.replace(task, recurrence=None)
-    recurrence = read_rule(wanted, local_due(task), task.timezone)
-    if "recurrence" not in given and task.recurrence:
-        recurrence = msgspec.structs.replace(
-            task.recurrence, rule=recurrence.rule, until=recurrence.until
-        )
-    return msgspec.structs.replace(task, recurrence=recurrence)
+def _read_recurrence(wanted: dict[str, Any] | None, task: Task) -> Recurrence | None:
+    return None if wanted is None else read_rule(wanted, local_due(task), task.timezone)
+
+
+def move_rule(task: Task) -> Recurrence | None:
+    """The task's recurrence as it begins at its present due date: what the old one implied (the
+    day of the month) is implied anew. Raises Refused."""
+    if task.recurrence is None:
+        return None
+    given = msgspec.structs.asdict(task.recurrence)
+    del given["rule" if task.recurrence.frequency else "frequency"]
+    return _read_recurrence(given, task)
 
 
 def read_rule(

@@ -164,8 +164,8 @@ def _check_matches(rule: _Rule, start: _Start) -> None:
         rule, last_year=min(LAST_YEAR, start.local.year + SEARCHED_YEARS)
     )
     if next(_match_times(soon, start, "omit", start.local), None) is None:
-        never = f"never comes: no date within {SEARCHED_YEARS} years matches all of its parts"
-        raise InvalidRecurrence("rule", f"{never}, loosen one")
+        why = f"no date within {SEARCHED_YEARS} years matches all of its parts"
+        raise InvalidRecurrence("rule", f"never comes: {why}, leave one out")
 
 
 def _read_request(given: object) -> RecurrenceRequest:
@@ -682,13 +682,18 @@ def previous_occurrence(series: Series, before: str) -> Occurrence | None:
     """The last occurrence earlier than a recurrence id."""
     bound = datetime.fromisoformat(before)
     newest: deque[Occurrence] = deque(maxlen=1)
-    for days in WINDOWS:
+    for days in _windows(series):
         after = _step_back(bound, days)
         found = iterate_occurrences(series, after=after)
         newest.extend(itertools.takewhile(lambda one: one.recurrence_id < before, found))
         if newest:
             return newest[0]
     return None
+
+
+def _windows(series: Series) -> tuple[int, ...]:
+    """With COUNT every look back walks from the start, so one is enough."""
+    return WINDOWS[-1:] if "COUNT=" in series.recurrence.rule else WINDOWS
 
 
 def _step_back(local: datetime, days: int) -> datetime:
@@ -704,7 +709,7 @@ def due_since(
     zone = find_zone(series.timezone or "UTC")
     today = to_local(now, zone)
     bound = datetime.fromisoformat(after)
-    for days in WINDOWS:
+    for days in _windows(series):
         since = max(bound, _step_back(today, days))
         due: deque[Occurrence] = deque(maxlen=MAX_CAUGHT_UP)
         coming = None

@@ -3,10 +3,8 @@ and alone decides what is repeated, what is acknowledged and what is poison (DES
 """
 
 import asyncio
-import hashlib
 import inspect
 import logging
-import traceback
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from msgspec import Struct
 
+from taskflow.attempts import body_key, count_attempt, event_key
 from taskflow.database import Connection, Database
 from taskflow.dialects import (
     Answer,
@@ -52,18 +51,8 @@ Clock: TypeAlias = Callable[[], datetime]
 
 LAST_ATTEMPT = 5
 NOTIFY_BYTES = 7_900
-TRACE_CHARACTERS = 8_000
 
 log = logging.getLogger("taskflow")
-
-COUNT_ATTEMPT = """
-INSERT INTO attempts AS a (consumer, event_key, count, reason, trace, updated_at)
-VALUES ($1, $2, 1, $3, $4, $5)
-ON CONFLICT (consumer, event_key) DO UPDATE
-SET count = a.count + 1, reason = excluded.reason, trace = excluded.trace,
-    updated_at = excluded.updated_at
-RETURNING count
-"""
 
 
 class Within(Enum):
@@ -286,31 +275,17 @@ class Worker:
 
     async def _count(self, key: str, error: Exception, last: int) -> Outcome:
         """DROP once this was the last attempt; the count stands outside the failed transaction."""
-        trace = "".join(traceback.format_exception(error))[-TRACE_CHARACTERS:]
-        reason = f"{type(error).__name__}: {error}"
         try:
             async with self.database.connection() as db:
-                count = await db.fetchval(
-                    COUNT_ATTEMPT, self.function.app_id, key, reason, trace, self.clock()
-                )
+                count = await count_attempt(db, self.function.app_id, key, error, self.clock())
         except Unavailable:
             return "RETRY"
-        log.error("%s attempt %d of %s: %s", self.function.name, count, key, reason)
+        log.error("%s attempt %d of %s", self.function.name, count, key, exc_info=error)
         return "DROP" if count >= last else "RETRY"
 
 
 def _outcome(failed: bool) -> Outcome:
     return "RETRY" if failed else "SUCCESS"
-
-
-def event_key(source: str, event_id: str) -> str:
-    """What an event's attempts are counted under."""
-    return f"{source}#{event_id}"
-
-
-def body_key(body: bytes) -> str:
-    """The same for a body that has no id."""
-    return f"sha256#{hashlib.sha256(body).hexdigest()}"
 
 
 def record_event(record: Record, now: datetime) -> Event[Record]:

@@ -2,8 +2,8 @@
 gap and the same fold with the same answer."""
 
 import functools
+import pkgutil
 from datetime import UTC, datetime
-from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 
@@ -27,7 +27,8 @@ def find_zone(name: str | None) -> ZoneInfo:
 
 @functools.lru_cache(maxsize=1)
 def _listed_names() -> frozenset[str]:
-    return frozenset(files("tzdata").joinpath("zones").read_text(encoding="ascii").split())
+    listed = pkgutil.get_data("tzdata", "zones") or b""
+    return frozenset(listed.decode("ascii").split())
 
 
 def to_instant(local: datetime, zone: ZoneInfo) -> tuple[datetime, str | None]:

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from functions.write_task.effects import Effects, follow_facts
-from functions.write_task.ledger import claim_commands, read_emitted, settle_commands
+from functions.write_task.ledger import claim_commands, settle_commands
 from functions.write_task.state import load_state, store_state
 from taskflow.database import Connection
 from taskflow.decide import Decision, State, decide, refusal
@@ -30,6 +30,7 @@ from taskflow.events import (
     WriteTasks,
     derive_events,
 )
+from taskflow.ledger import read_emitted
 from taskflow.task import TaskInput
 
 SOURCE = "write_task"

@@ -1,15 +1,12 @@
-"""The ledger of commands: what was seen before, what it came to, what it emitted; apart, because
-the promise "one effect, however often it is sent" hangs on these three statements.
+"""How a command is claimed and settled; apart, because the promise "one effect, however often it
+is sent" hangs on these two statements.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-import msgspec
-from msgspec import Raw
+from typing import TYPE_CHECKING
 
 from taskflow.database import Connection
-from taskflow.events import Command, Event, encode, read_event
+from taskflow.events import Command, Event, encode
 
 if TYPE_CHECKING:
     from functions.write_task.handler import Settled
@@ -21,15 +18,11 @@ ON CONFLICT (id) DO NOTHING
 RETURNING id::text
 """
 
-EMITTED = "SELECT events FROM commands WHERE id = ANY($1::uuid[]) ORDER BY created_at, id"
-
 SETTLE = """
 UPDATE commands SET outcome = s.outcome, events = s.events
 FROM unnest($1::uuid[], $2::text[], $3::text[]) AS s (id, outcome, events)
 WHERE commands.id = s.id
 """
-
-_LIST = msgspec.json.Decoder(list[Raw])
 
 
 async def claim_commands(db: Connection, commands: Sequence[Event[Command]]) -> set[str]:
@@ -39,14 +32,6 @@ async def claim_commands(db: Connection, commands: Sequence[Event[Command]]) -> 
         for c in sorted(commands, key=lambda c: c.id)
     ]
     return {row["id"] for row in await db.fetch(CLAIM, *zip(*rows, strict=True))}
-
-
-async def read_emitted(db: Connection, ids: Sequence[str]) -> list[Event[Any]]:
-    """The events that these commands emitted when they were carried out."""
-    if not ids:
-        return []
-    rows = await db.fetch(EMITTED, ids)
-    return [read_event(raw) for row in rows for raw in _LIST.decode(row["events"])]
 
 
 async def settle_commands(db: Connection, settled: "Sequence[Settled]") -> None:

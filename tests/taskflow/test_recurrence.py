@@ -183,7 +183,9 @@ def test_dates_of_rules(anchor: date, rule: str, expected: str) -> None:
 def test_the_days_of_a_week_stay_together_over_the_turn_of_the_year() -> None:
     series = make_series(date(2025, 12, 30), None, "FREQ=WEEKLY;BYDAY=TU,FR,SA;BYSETPOS=2")
     assert days(series, 4) == "25-12-30 26-01-02 26-01-09 26-01-16"
-    assert next_occurrence(series, "2026-01-01") == next_occurrence(series, "2025-12-30")
+    series = make_series(date(2000, 1, 1), None, "FREQ=WEEKLY;BYDAY=SU,MO;BYSETPOS=1")
+    assert days(series, 3) == "00-01-01 00-01-03 00-01-10"
+    assert next_occurrence(series, "2000-01-02") == next_occurrence(series, "2000-01-01")
 
 
 SHORT = [
@@ -736,6 +738,8 @@ def draw_series(rule: str, anchor: datetime, timezone: str, skip: str) -> Series
 def test_without_zones_and_short_months_it_is_what_dateutil_says(
     rule: str, anchor: datetime
 ) -> None:
+    # dateutil cuts the first week off at the due date, so BYSETPOS picks another day there.
+    assume(not ("WEEKLY" in rule and "BYSETPOS" in rule))
     series = draw_series(rule, anchor, "UTC", "omit")
     ours = [one.local for one in islice(iterate_occurrences(series), 12)]
     theirs = list(islice(rrulestr(series.recurrence.rule, dtstart=anchor), 12))

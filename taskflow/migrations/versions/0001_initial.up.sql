@@ -251,6 +251,7 @@ CREATE TABLE dead_letters (
     UNIQUE (consumer, record_topic, partition, record_offset)
 );
 CREATE INDEX dead_letters_by_time ON dead_letters (kept_at DESC, id DESC);
+CREATE INDEX dead_letters_by_event ON dead_letters (event_id);
 
 -- roles: each function and the gateway has just the rights it needs -----------------------------
 

@@ -1,0 +1,114 @@
+"""One fact about an occurrence in, commands for what must exist now out: computed from the event
+alone, so that a hundred deliveries ask for the same occurrence a hundred times and get it once.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from taskflow.events import (
+    CreateOccurrence,
+    Event,
+    Payload,
+    SeriesDue,
+    SkipOccurrence,
+    TaskFact,
+    TaskUpdated,
+    derive_events,
+    derive_id,
+)
+from taskflow.recurrence import (
+    Occurrence,
+    due_since,
+    next_from_completion,
+    next_occurrence,
+    previous_occurrence,
+)
+from taskflow.task import Series
+
+SOURCE = "expand_recurrence"
+
+
+async def expand_recurrence(event: Event[TaskFact], now: datetime) -> Sequence[Event[Payload]]:
+    """Commands to create what comes next, and to end what its series does not keep."""
+    fact = event.data
+    if fact.series is None or fact.task_data.recurrence_id is None:
+        return []
+    return derive_events(event, expand(fact, fact.series, now), source=SOURCE)
+
+
+def expand(fact: TaskFact, series: Series, now: datetime) -> list[Payload]:
+    """The commands that follow from one fact about one occurrence."""
+    if isinstance(fact, TaskUpdated):
+        due = fact.task_data.due_at
+        restated = "recurrence" in (fact.before or {})
+        return pass_time(fact, series, now) if restated and due and due <= now else []
+    if isinstance(fact, SeriesDue):
+        return pass_time(fact, series, now)
+    coming = follow_end(fact, series)
+    return [create(fact, series, coming)] if coming else []
+
+
+def follow_end(fact: TaskFact, series: Series) -> Occurrence | None:
+    """What comes after an occurrence that ended, however it ended."""
+    here = fact.task_data.recurrence_id or ""
+    if series.recurrence.repeat_from == "completion":
+        ended = fact.task_data.completed_at or fact.timestamp
+        return next_from_completion(series.dates, ended, series.used, here)
+    return next_occurrence(series.dates, here)
+
+
+def pass_time(fact: TaskFact, series: Series, now: datetime) -> list[Payload]:
+    """What must exist once the time of an occurrence has passed, by the series' `missed`."""
+    if series.recurrence.repeat_from == "completion":
+        return []
+    here = fact.task_data.recurrence_id or ""
+    due, coming = due_since(series.dates, here, now)
+    missed = [one for one in due if _instant(one, now) >= series.created_at]
+    policy = series.recurrence.missed
+    kept = {"keep_all": missed, "keep_latest": missed[-1:], "skip_to_next": []}[policy]
+    ended = [here] if policy == "skip_to_next" or (policy == "keep_latest" and missed) else []
+    if policy == "keep_latest" and not missed:
+        earlier = previous_occurrence(series.dates, here)
+        ended = [earlier.recurrence_id] if earlier else []
+    wanted = [*kept, *([coming] if coming else [])]
+    return [
+        *(create(fact, series, one) for one in wanted),
+        *(miss(fact, series, one) for one in ended),
+    ]
+
+
+def _instant(occurrence: Occurrence, now: datetime) -> datetime:
+    return occurrence.due_at or now
+
+
+def create(fact: TaskFact, series: Series, occurrence: Occurrence) -> CreateOccurrence:
+    """The command for one occurrence; its id follows from its place in the series."""
+    return CreateOccurrence(
+        user_id=fact.user_id,
+        actor_id=fact.user_id,
+        stream=fact.stream,
+        task_id=occurrence_id(series, occurrence.recurrence_id),
+        series_id=series.id,
+        series_version=series.version,
+        recurrence_id=occurrence.recurrence_id,
+        due_at=occurrence.due_at,
+        due_on=occurrence.due_on,
+    )
+
+
+def miss(fact: TaskFact, series: Series, recurrence_id: str) -> SkipOccurrence:
+    """The command that ends an untouched occurrence whose time has passed."""
+    return SkipOccurrence(
+        user_id=fact.user_id,
+        actor_id=fact.user_id,
+        stream=fact.stream,
+        task_id=occurrence_id(series, recurrence_id),
+        missed=True,
+    )
+
+
+def occurrence_id(series: Series, recurrence_id: str) -> str:
+    """The first occurrence is the task that became the series; the others are derived."""
+    if recurrence_id == series.anchor and series.version == 1:
+        return series.id
+    return derive_id(series.id, "occurrence", recurrence_id)
