@@ -12,6 +12,8 @@ from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.requests import HTTPConnection
 
+from gateway.feeds import Feeds
+from gateway.outcomes import Outcomes
 from taskflow.publish import Publisher
 from taskflow.settings import Settings
 
@@ -22,6 +24,8 @@ class Context(Struct, frozen=True):
     settings: Settings
     engine: AsyncEngine
     publisher: Publisher
+    outcomes: Outcomes
+    feeds: Feeds
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @asynccontextmanager

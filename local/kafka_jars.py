@@ -45,7 +45,12 @@ class Jar:
 def read_lock(lock: Path = LOCK) -> list[Jar]:
     """The jars of a lock file: lines `group:artifact:version sha256`, # for comments."""
     lines = [line.split() for line in lock.read_text().splitlines() if not line.startswith("#")]
-    return [Jar(*coordinate.split(":"), sha256) for coordinate, sha256 in lines]
+    return [read_jar(coordinate, sha256) for coordinate, sha256 in lines]
+
+
+def read_jar(coordinate: str, sha256: str) -> Jar:
+    group, artifact, version = coordinate.split(":")
+    return Jar(group, artifact, version, sha256)
 
 
 def name_runtime(jars: Iterable[Jar]) -> str:

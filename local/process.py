@@ -18,7 +18,7 @@ import psutil
 
 LAUNCH = Path(__file__).with_name("launch.py")
 LOG_BYTES = 4 << 20
-POLL_SECONDS = 0.005
+POLL_SECONDS = 0.01
 # Below the range from which systems take ports for outgoing connections: a probe of a port in
 # that range can be given the very port it probes and then connects to itself.
 PORTS = range(20000, 32000)

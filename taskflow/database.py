@@ -113,9 +113,14 @@ async def open_pool(settings: Settings) -> "asyncpg.Pool[asyncpg.Record]":
         max_size=settings.database_pool,
         timeout=CONNECT_TIMEOUT,
         command_timeout=COMMAND_TIMEOUT,
+        reset=_keep_session,
         statement_cache_size=0 if settings.database_pooled else 200,
         server_settings={
             "application_name": role or "taskflow",
             **({"role": role} if role else {}),
         },
     )
+
+
+async def _keep_session(_: Connection) -> None:
+    """Nothing here outlives its transaction, so that a release needs no round trip to reset."""

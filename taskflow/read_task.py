@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from taskflow.errors import invalid
+from taskflow.errors import Refused, invalid, not_found
 from taskflow.events import derive_id
 from taskflow.recurrence import InvalidRecurrence, Recurrence, read_recurrence
 from taskflow.reminder import read_duration
@@ -203,3 +204,13 @@ def _read_channels(given: object) -> list[str]:
     if not isinstance(given, list) or not all(kind in CHANNELS for kind in given):
         raise invalid("reminders.channels", f"must be a list of {' and '.join(CHANNELS)}")
     return sorted(set(given))
+
+
+def read_task_id(text: str, otherwise: Refused | None = None) -> str:
+    """A task id in its canonical form. Raises `otherwise`, or 404, for what is no UUID."""
+    try:
+        if len(text) > 36:
+            raise ValueError(text)
+        return str(UUID(text))
+    except ValueError:
+        raise otherwise or not_found(f"The task {text[:64]!r}") from None

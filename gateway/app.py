@@ -1,0 +1,125 @@
+"""The gateway: HTTP in front, the log and the database behind; it never writes a task."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from fastapi import Depends, FastAPI
+from fastapi.openapi.utils import get_openapi
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from gateway import (
+    accounts,
+    api_tokens,
+    audit,
+    changes,
+    channels,
+    commands,
+    dead_letters,
+    live,
+    reminders,
+    series,
+    sessions,
+    system,
+    tags,
+    task_batch,
+    tasks,
+)
+from gateway.context import Context
+from gateway.feeds import Feeds
+from gateway.limits import Limiter, limit_rate
+from gateway.measure import Measured
+from gateway.outcomes import Outcomes
+from gateway.problems import handle_errors
+from gateway.schemas import components
+from taskflow.publish import Publisher, open_publisher
+from taskflow.settings import Settings, read_settings
+
+OPEN = (accounts, sessions, system)
+SIGNED_IN = (
+    task_batch,
+    audit,
+    tasks,
+    commands,
+    series,
+    tags,
+    changes,
+    live,
+    reminders,
+    channels,
+    api_tokens,
+    dead_letters,
+)
+
+
+def create_app(settings: Settings | None = None, publisher: Publisher | None = None) -> FastAPI:
+    """The application; reads the environment only when it is given no settings."""
+    settings = settings or read_settings()
+
+    @asynccontextmanager
+    async def live_on(app: FastAPI) -> AsyncIterator[None]:
+        async with open_context(settings, publisher or open_publisher(settings.publish)) as context:
+            app.state.context = context
+            yield
+
+    app = FastAPI(title="TaskFlow", version="1", lifespan=live_on, openapi_url="/openapi.json")
+    app.state.limiter = Limiter(settings.rate_limit)
+    app.add_middleware(Measured)
+    handle_errors(app)
+    for module in OPEN:
+        app.include_router(module.router)
+    for module in SIGNED_IN:
+        limited = [] if module is live else [Depends(limit_rate)]
+        app.include_router(module.router, dependencies=limited)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    return app
+
+
+@asynccontextmanager
+async def open_context(settings: Settings, publisher: Publisher) -> AsyncIterator[Context]:
+    """The gateway's surroundings, closed at the end."""
+    engine = open_engine(settings)
+    feeds = Feeds()
+    outcomes = Outcomes(settings, feeds.wake)
+    await outcomes.start()
+    try:
+        yield Context(
+            settings=settings, engine=engine, publisher=publisher, outcomes=outcomes, feeds=feeds
+        )
+    finally:
+        await outcomes.close()
+        await publisher.close()
+        await engine.dispose()
+
+
+def open_engine(settings: Settings) -> AsyncEngine:
+    """The pool for reads and for accounts, in the gateway's own role."""
+    role = settings.database_role
+
+    async def connect() -> Any:
+        return await asyncpg.connect(
+            settings.database,
+            timeout=5,
+            command_timeout=30,
+            statement_cache_size=0 if settings.database_pooled else 500,
+            server_settings={"application_name": "gateway", **({"role": role} if role else {})},
+        )
+
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        pool_size=settings.database_pool,
+        max_overflow=0,
+        pool_timeout=5,
+    )
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """OpenAPI with the domain's own schemas beside FastAPI's."""
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        shared = components(task_batch.Batch, tasks.Snooze, series.Preview, tags.Rename)
+        schema.setdefault("components", {}).setdefault("schemas", {}).update(shared)
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -1,0 +1,60 @@
+"""Reads a request's JSON body into its struct, and says exactly what is wrong with one."""
+
+import re
+from typing import TypeVar
+
+import msgspec
+from fastapi import Request
+
+from taskflow.errors import Refused, invalid
+
+T = TypeVar("T")
+
+LARGEST = 1024 * 1024
+LARGEST_BATCH = 8 * 1024 * 1024
+
+UNKNOWN = re.compile(r"unknown field `([^`]*)`(?: - at `\$\.?([^`]*)`)?")
+MISSING = re.compile(r"missing required field `([^`]*)`(?: - at `\$\.?([^`]*)`)?")
+PLACE = re.compile(r"^(.*?)(?: - at `\$\.?([^`]*)`)?$", re.DOTALL)
+
+
+async def read_bytes(request: Request, largest: int = LARGEST) -> bytes:
+    """The body. Raises Refused when it is too large, or no JSON by its own word."""
+    if int(request.headers.get("content-length") or 0) > largest:
+        raise _too_large(largest)
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > largest:
+            raise _too_large(largest)
+        chunks.append(chunk)
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if size and kind != "application/json":
+        detail = f"The body is {kind[:64]}; send application/json."
+        raise Refused("unsupported_media_type", detail, status=415)
+    return b"".join(chunks)
+
+
+def _too_large(largest: int) -> Refused:
+    return Refused("too_large", f"The body exceeds {largest // 1024} KiB.", status=413)
+
+
+def read_json(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
+    """The struct. Raises Refused: 400 for what is no JSON, 422 naming the field for the rest."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise explain(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused("malformed_json", f"The body is no JSON: {error}.", status=400) from error
+
+
+def explain(message: str) -> Refused:
+    """A validation error with the name of its field."""
+    for pattern, text in ((UNKNOWN, "is not a field here"), (MISSING, "is required")):
+        if found := pattern.search(message):
+            path = [part for part in (found[2], found[1]) if part]
+            return invalid(".".join(path), text)
+    found = PLACE.match(message)
+    field = found[2] if found and found[2] else "body"
+    return invalid(field, (found[1] if found else message) or message)

@@ -1,0 +1,155 @@
+"""Dead letters for the people who mend them: read, put back on their topic, or discarded."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Response
+from gateway.identity import Identity, Who, require
+from gateway.outbox import announce
+from sqlalchemy import select, text
+
+from gateway.context import Context, Ctx
+from gateway.pages import read_cursor, read_limit, write_cursor
+from gateway.tables import DeadLetterRow, TaskRow
+from taskflow.attempts import event_key
+from taskflow.errors import Refused, Unreadable, not_found
+from taskflow.events import (
+    DeadLetterDiscarded,
+    DeadLetterRedriven,
+    Event,
+    TaskCommand,
+    read_event,
+)
+
+router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
+
+ROW: Any = DeadLetterRow
+TASK: Any = TaskRow
+KIND = "dead-letters"
+SHOWN: list[Any] = [
+    getattr(DeadLetterRow, name) for name in DeadLetterRow.model_fields if name != "value"
+]
+
+FORGET_ATTEMPTS = text(
+    "UPDATE attempts SET count = 0 WHERE consumer = :consumer AND event_key = :key"
+)
+SETTLE = text(
+    "UPDATE dead_letters SET state = :state, settled_at = :now, settled_by = :by WHERE id = :id"
+)
+
+
+@router.get("")
+async def list_dead_letters(
+    who: Who, context: Ctx, limit: str | None = None, cursor: str | None = None
+) -> Response:
+    """Those that wait for a person, newest first."""
+    require(who, "admin")
+    size = read_limit(limit)
+    query = select(*SHOWN).where(ROW.state == "kept")
+    if cursor is not None:
+        at, name = read_cursor(context, cursor, KIND)
+        query = query.where(
+            text("(kept_at, id) < (:at, :id)").bindparams(at=at, id=UUID(str(name)))
+        )
+    query = query.order_by(ROW.kept_at.desc(), ROW.id.desc())
+    async with context.engine.connect() as db:
+        rows = (await db.execute(query.limit(size + 1))).mappings().all()
+    items = [dict(row) for row in rows[:size]]
+    last = items[-1] if len(rows) > size else None
+    following = write_cursor(context, KIND, last["kept_at"], str(last["id"])) if last else None
+    body = {"items": items, "next_cursor": following}
+    return Response(msgspec.json.encode(body), media_type="application/json")
+
+
+@router.get("/{dead_letter_id}")
+async def read_dead_letter(dead_letter_id: str, who: Who, context: Ctx) -> Response:
+    """One, with the record as it was."""
+    require(who, "admin")
+    row = await _find(context, dead_letter_id)
+    shown = {**row, "value": row["value"].decode(errors="replace")}
+    return Response(msgspec.json.encode(shown), media_type="application/json")
+
+
+async def _find(context: Context, name: str) -> dict[str, Any]:
+    missing = not_found(f"The dead letter {name[:64]}")
+    try:
+        wanted = UUID(name)
+    except ValueError:
+        raise missing from None
+    query = select(*SHOWN, ROW.value).where(ROW.id == wanted)
+    async with context.engine.connect() as db:
+        row = (await db.execute(query)).mappings().first()
+    if row is None:
+        raise missing
+    return dict(row)
+
+
+@router.post("/{dead_letter_id}/redrive")
+async def redrive_dead_letter(
+    dead_letter_id: str, who: Who, context: Ctx, force: bool = False
+) -> Response:
+    """Puts the record back on its topic, for the consumer that gave it up alone."""
+    require(who, "admin")
+    row = await _find(context, dead_letter_id)
+    event = _read(row)
+    if not force:
+        await _refuse_superseded(context, event)
+    event = msgspec.structs.replace(event, redrivefor=row["consumer"])
+    async with context.transaction() as db:
+        key = event_key(event.source, event.id)
+        await db.execute(FORGET_ATTEMPTS, {"consumer": row["consumer"], "key": key})
+    if await context.publisher.publish(row["record_topic"], [event]):
+        detail = "The log did not take the record; nothing has changed; try again."
+        raise Refused("log_unavailable", detail, status=503)
+    return await _settle(context, who, row, "redriven", DeadLetterRedriven)
+
+
+def _read(row: dict[str, Any]) -> Event[Any]:
+    try:
+        return read_event(row["value"])
+    except Unreadable as error:
+        detail = f"This record cannot be read, so it can only be discarded: {error}"
+        raise Refused("invalid", detail) from error
+
+
+async def _refuse_superseded(context: Context, event: Event[Any]) -> None:
+    """A command whose task has changed since would undo what came later."""
+    if not isinstance(event.data, TaskCommand):
+        return
+    query = select(TASK.updated_at).where(TASK.id == UUID(event.data.task_id))
+    async with context.engine.connect() as db:
+        updated_at = (await db.execute(query)).scalar()
+    if updated_at is not None and updated_at > event.time:
+        detail = "The task has changed since this command; redrive with force=true to do it anyway."
+        raise Refused("superseded", detail, status=409)
+
+
+@router.delete("/{dead_letter_id}", status_code=204)
+async def discard_dead_letter(dead_letter_id: str, who: Who, context: Ctx) -> Response:
+    """Decides that nothing shall become of it."""
+    require(who, "admin")
+    row = await _find(context, dead_letter_id)
+    await _settle(context, who, row, "discarded", DeadLetterDiscarded)
+    return Response(status_code=204)
+
+
+async def _settle(
+    context: Context,
+    who: Identity,
+    row: dict[str, Any],
+    state: str,
+    kind: type[DeadLetterRedriven] | type[DeadLetterDiscarded],
+) -> Response:
+    now = context.clock()
+    settled = {"state": state, "now": now, "by": UUID(who.user_id), "id": row["id"]}
+    fact = kind(
+        user_id=who.user_id,
+        actor_id=who.user_id,
+        timestamp=now,
+        detail={"dead_letter_id": str(row["id"]), "consumer": row["consumer"]},
+    )
+    async with announce(context, fact) as db:
+        await db.execute(SETTLE, settled)
+    shown = {"id": row["id"], "state": state}
+    return Response(msgspec.json.encode(shown), media_type="application/json")

@@ -1,0 +1,147 @@
+"""Many operations in one request: what belongs to one stream stays in order, new tasks travel
+together, and each failure stands alone.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal
+from uuid import UUID, uuid5
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from gateway.identity import Identity, Who
+from msgspec import UNSET, Meta, Struct
+
+from gateway.bodies import LARGEST_BATCH, read_bytes, read_json
+from gateway.commands import Intent, pending, read_intent, show_results, submit
+from gateway.context import Context, Ctx
+from gateway.outcomes import Outcome, Result
+from gateway.schemas import accepts
+from gateway.task_rows import find_streams
+from gateway.tasks import create_command
+from taskflow.errors import Refused, invalid, problem
+from taskflow.events import Operation, WriteTasks, encode
+from taskflow.read_task import read_task_id
+from taskflow.task import TaskInput
+
+router = APIRouter(tags=["tasks"])
+
+MOST = 1_000
+PART_OPERATIONS = 250
+PART_BYTES = 200_000
+
+
+class BatchOperation(Struct, forbid_unknown_fields=True):
+    """One line of a batch. `task` is read later, so that a bad one fails alone."""
+
+    op: Literal["create", "update", "complete", "reopen", "cancel", "delete"]
+    id: str | None = None
+    task: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Batch(Struct, forbid_unknown_fields=True):
+    operations: Annotated[list[BatchOperation], Meta(min_length=1, max_length=MOST)]
+
+
+_BATCH = msgspec.json.Decoder(Batch)
+_INPUT = msgspec.json.Decoder(TaskInput)
+
+
+@router.post("/v1/tasks/batch", openapi_extra=accepts(Batch))
+async def write_tasks(request: Request, who: Who, context: Ctx) -> Response:
+    """Up to 1,000 operations; the results stand in their order."""
+    body = await read_bytes(request, LARGEST_BATCH)
+    batch = read_json(body, _BATCH)
+    intent = read_intent(request, who, body)
+    operations, refused = read_operations(batch, who, intent, context)
+    parts = await plan_parts(context, who, intent, operations)
+    outcomes = await submit(context, who, intent, parts) if parts else []
+    if outcomes is None:
+        return pending(context, who, intent.command_id, None)
+    results = show_results([*outcomes, Outcome("", "", refused)])
+    return Response(msgspec.json.encode({"results": results}), media_type="application/json")
+
+
+def read_operations(
+    batch: Batch, who: Identity, intent: Intent, context: Context
+) -> tuple[list[Operation], list[Result]]:
+    """The operations that can be sent, and the answers of those that cannot."""
+    now = context.clock()
+    operations: list[Operation] = []
+    refused: list[Result] = []
+    for position, line in enumerate(batch.operations):
+        try:
+            task = _read_task(line)
+            if line.op == "create" and task is not None:
+                task_id = create_command(task, who, intent, now, position).task_id
+            else:
+                task_id = read_task_id(line.id or "", invalid("id", "must be the UUID of a task"))
+            operations.append(Operation(position=position, op=line.op, task_id=task_id, task=task))
+        except Refused as error:
+            refused.append(Result(error.status, position, msgspec.Raw(encode(problem(error)))))
+    return operations, refused
+
+
+def _read_task(line: BatchOperation) -> TaskInput | None:
+    given = bytes(line.task) != b"null"
+    if line.op not in ("create", "update"):
+        if given:
+            raise invalid("task", f"does not go with {line.op}")
+        return None
+    if not given:
+        raise invalid("task", "is required")
+    task = read_json(bytes(line.task), _INPUT)
+    if line.op == "create" and line.id is not None and task.id is UNSET:
+        task = msgspec.structs.replace(task, id=line.id)
+    return task
+
+
+async def plan_parts(
+    context: Context, who: Identity, intent: Intent, operations: Sequence[Operation]
+) -> list[tuple[str, WriteTasks]]:
+    """The commands of a batch. A task that the batch creates goes with its creation."""
+    created = {one.task_id for one in operations if one.op == "create"}
+    others = sorted({one.task_id for one in operations} - created)
+    streams = await find_streams(context, who.user_id, others) if others else {}
+    groups: dict[str, list[Operation]] = {}
+    for one in operations:
+        stream = "" if one.task_id in created else streams.get(one.task_id, one.task_id)
+        groups.setdefault(stream, []).append(one)
+    chunks = [*_cut(groups.pop("", [])), *groups.items()]
+    return [
+        (
+            str(uuid5(UUID(intent.command_id), str(number))),
+            _part(who, intent, stream, chunk, len(chunks)),
+        )
+        for number, (stream, chunk) in enumerate(chunks)
+    ]
+
+
+def _part(
+    who: Identity, intent: Intent, stream: str, operations: list[Operation], parts: int
+) -> WriteTasks:
+    return WriteTasks(
+        user_id=who.user_id,
+        actor_id=who.user_id,
+        stream=stream,
+        fingerprint=intent.fingerprint,
+        batch_id=intent.command_id,
+        parts=parts,
+        operations=operations,
+    )
+
+
+def _cut(operations: Sequence[Operation]) -> Iterator[tuple[str, list[Operation]]]:
+    """New tasks in pieces that fit into an event; all lines of one task stay in one piece."""
+    lines: dict[str, list[Operation]] = {}
+    for one in operations:
+        lines.setdefault(one.task_id, []).append(one)
+    chunk: list[Operation] = []
+    size = 0
+    for same_task in lines.values():
+        length = sum(len(encode(one)) for one in same_task)
+        if chunk and (size + length > PART_BYTES or len(chunk) >= PART_OPERATIONS):
+            yield chunk[0].task_id, chunk
+            chunk, size = [], 0
+        chunk, size = chunk + same_task, size + length
+    if chunk:
+        yield chunk[0].task_id, chunk

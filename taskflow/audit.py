@@ -1,0 +1,214 @@
+"""The audit chain: how an entry is written down, digested, linked and checked. Pure and apart,
+because a chain is worth something only if the one who verifies it needs nothing but this page.
+
+An entry's texts (what was before, what is after) stand beside it, so that they can be erased. These
+definitions can never change for entries that exist; whoever needs others starts another chain.
+
+text      canonical JSON: keys sorted, no whitespace, UTF-8, escapes only where JSON needs them;
+          absent (None) where there was nothing before, or is nothing after
+salt      16 random bytes per entry, written as 32 lower-case hexadecimal digits
+digest    hex SHA-256(salt bytes || UTF-8 of the text); of an absent text, SHA-256(salt bytes)
+entry     canonical JSON of {seq, at, event_id, user_id, actor_id, action, task_id, cause_id,
+          before_digest, after_digest}; `at` is RFC 3339 in UTC with six digits of a second and Z,
+          ids of people and tasks are UUIDs in lower case, task_id is null where there is no task
+key       derive_key(TASKFLOW_SECRET, "audit")
+hash      hex HMAC-SHA256(key, the 32 bytes of the previous entry's hash || entry);
+          the first entry's previous hash is 64 zeros
+seq       1 for the first entry, and one more for each: no number is left out
+erasure   empties the salt and both texts and keeps their row; without the salt, nobody can try
+          out which text a digest belongs to. Anything else done to a row of texts is a fault.
+seal      {seq, hash} of an entry, kept outside the database: what it covers cannot be cut off,
+          nor replaced by a new chain, not even with the key
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct, structs
+
+from taskflow.errors import Unavailable
+from taskflow.events import AuditSealed
+from taskflow.keys import derive_key
+
+GENESIS = "0" * 64
+SALT_BYTES = 16
+ERASED = ""
+CONTRADICTION = "contradiction"
+
+_SALT = re.compile(f"[0-9a-f]{{{2 * SALT_BYTES}}}")
+_CANONICAL = msgspec.json.Encoder(order="sorted")
+
+
+class Content(Struct, frozen=True, kw_only=True):
+    """What an entry says, and what its hash covers; `at` is None only where a database holds an
+    instant that no calendar has."""
+
+    seq: int
+    at: datetime | None
+    event_id: str
+    user_id: str
+    actor_id: str
+    action: str
+    task_id: str | None
+    cause_id: str
+    before_digest: str
+    after_digest: str
+
+
+class Entry(Content, frozen=True, kw_only=True):
+    """An entry in its place in the chain."""
+
+    previous_hash: str
+    hash: str
+
+
+class Texts(Struct, frozen=True, kw_only=True):
+    """What stands beside an entry and may be erased."""
+
+    salt: str
+    before: str | None
+    after: str | None
+
+
+class Fault(Struct, frozen=True):
+    """The first thing that is wrong with a chain; `seq` is None for an event without an entry."""
+
+    seq: int | None
+    reason: str
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+def audit_key(secret: str) -> bytes:
+    """The key of the chain. Raises Unavailable without a secret: everybody could forge it."""
+    if not secret:
+        raise Unavailable("TASKFLOW_SECRET is empty, and the audit chain hangs on it: set it.")
+    return derive_key(secret, "audit")
+
+
+def canonical_text(value: Any) -> str:
+    """Canonical JSON of what msgspec can encode."""
+    return _CANONICAL.encode(value).decode()
+
+
+def digest_text(salt: str, text: str | None) -> str:
+    """The digest of a text, or of its absence."""
+    return hashlib.sha256(bytes.fromhex(salt) + (text or "").encode()).hexdigest()
+
+
+def canonical_entry(content: Content) -> bytes:
+    """What the hash covers. Raises ValueError for an instant without an offset."""
+    fields = {name: getattr(content, name) for name in Content.__struct_fields__}
+    return _CANONICAL.encode({**fields, "at": _format_instant(content.at)})
+
+
+def _format_instant(at: datetime | None) -> str | None:
+    if at is None:
+        return None
+    if at.tzinfo is None:
+        raise ValueError(f"{at.isoformat()} names no instant: it needs an offset, such as Z")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def hash_entry(key: bytes, previous_hash: str, content: Content) -> str:
+    """The hash that links an entry to the one before."""
+    return hmac.digest(key, bytes.fromhex(previous_hash) + canonical_entry(content), "sha256").hex()
+
+
+def link_entry(key: bytes, previous_hash: str, content: Content) -> Entry:
+    """The entry at its place behind the one with `previous_hash`."""
+    fields = structs.asdict(content)
+    return Entry(
+        **fields, previous_hash=previous_hash, hash=hash_entry(key, previous_hash, content)
+    )
+
+
+# --- verifying ---------------------------------------------------------------------------------
+
+
+class Verification:
+    """Takes entries in the order of their numbers and stops at the first fault; it remembers the
+    last entry only, so that a chain of any length can be streamed."""
+
+    def __init__(self, key: bytes, seals: Iterable[AuditSealed] = ()) -> None:
+        self._key = key
+        self._seals = index_seals(seals)
+        self._hash = GENESIS
+        self.entries = 0
+        self.erased = 0
+        self.fault: Fault | None = None
+
+    def take(self, entry: Entry, texts: Texts | None) -> Fault | None:
+        """The next entry with the texts beside it; the fault, if it is the first."""
+        if self.fault is None:
+            self.fault = self._check(entry, texts)
+        return self.fault
+
+    def finish(self, last_texts: int = 0) -> Fault | None:
+        """After the last entry: whether more were there, by the seals, or by the number of the
+        last texts, which are left over when an entry is deleted alone."""
+        end = max([last_texts, *self._seals])
+        if self.fault is None and end > self.entries:
+            witness = "its texts are" if end == last_texts else "its seal is"
+            reason = f"the entry is missing: the chain was cut here, {witness} left for entry {end}"
+            self.fault = Fault(self.entries + 1, reason)
+        return self.fault
+
+    def _check(self, entry: Entry, texts: Texts | None) -> Fault | None:
+        seq = self.entries + 1
+        if entry.seq != seq:
+            return Fault(seq, f"the entry is missing: the next one is number {entry.seq}")
+        expected = hash_entry(self._key, self._hash, entry)
+        reason = (
+            self._find_wrong_link(entry, expected)
+            or self._find_broken_seal(seq, expected)
+            or find_wrong_texts(entry, texts)
+        )
+        if reason:
+            return Fault(seq, reason)
+        self.entries, self._hash = seq, expected
+        self.erased += texts is not None and texts.salt == ERASED
+        return None
+
+    def _find_wrong_link(self, entry: Entry, expected: str) -> str | None:
+        if entry.previous_hash != self._hash:
+            return "its previous hash is not the hash of the entry before"
+        if entry.hash != expected:
+            return "its hash does not fit: the entry was changed, or written with another secret"
+        return None
+
+    def _find_broken_seal(self, seq: int, expected: str) -> str | None:
+        if self._seals.get(seq, expected) != expected:
+            return "its seal outside the database holds another hash: the chain was written anew"
+        return None
+
+
+def index_seals(seals: Iterable[AuditSealed]) -> dict[int, str]:
+    """Hash by number; two seals that contradict each other fit no entry."""
+    index: dict[int, str] = {}
+    for seal in seals:
+        known = index.setdefault(seal.seq, seal.hash)
+        if known != seal.hash:
+            index[seal.seq] = CONTRADICTION
+    return index
+
+
+def find_wrong_texts(entry: Content, texts: Texts | None) -> str | None:
+    """What is wrong with the texts beside an entry; None for true ones and for erased ones."""
+    if texts is None:
+        return "the row of its texts is missing: an erasure empties it and keeps it"
+    if texts == Texts(salt=ERASED, before=None, after=None):
+        return None
+    if not _SALT.fullmatch(texts.salt):
+        return f"its salt is not {SALT_BYTES} bytes in lower-case hexadecimal"
+    for name in ("before", "after"):
+        digest = digest_text(texts.salt, getattr(texts, name))
+        if digest != getattr(entry, f"{name}_digest"):
+            return f"its text `{name}` does not fit the digest of the entry"
+    return None
