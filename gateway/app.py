@@ -18,7 +18,7 @@ from gateway import (
     commands,
     dead_letters,
     live,
-    reminders,
+    #reminders,
     series,
     sessions,
     system,
@@ -28,6 +28,7 @@ from gateway import (
 )
 from gateway.context import Context
 from gateway.feeds import Feeds
+from gateway.identity import AccountState
 from gateway.limits import Limiter, limit_rate
 from gateway.measure import Measured
 from gateway.outcomes import Outcomes
@@ -46,7 +47,7 @@ SIGNED_IN = (
     tags,
     changes,
     live,
-    reminders,
+    #reminders,
     channels,
     api_tokens,
     dead_letters,
@@ -82,12 +83,19 @@ async def open_context(settings: Settings, publisher: Publisher) -> AsyncIterato
     engine = open_engine(settings)
     feeds = Feeds()
     outcomes = Outcomes(settings, feeds.wake)
+    accounts = AccountState()
     await outcomes.start()
     try:
         yield Context(
-            settings=settings, engine=engine, publisher=publisher, outcomes=outcomes, feeds=feeds
+            settings=settings,
+            engine=engine,
+            publisher=publisher,
+            outcomes=outcomes,
+            feeds=feeds,
+            accounts=accounts,
         )
     finally:
+        await accounts.background.drain()
         await outcomes.close()
         await publisher.close()
         await engine.dispose()

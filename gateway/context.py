@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.requests import HTTPConnection
 
 from gateway.feeds import Feeds
+from gateway.identity import AccountState
 from gateway.outcomes import Outcomes
 from taskflow.publish import Publisher
 from taskflow.settings import Settings
@@ -26,6 +27,7 @@ class Context(Struct, frozen=True):
     publisher: Publisher
     outcomes: Outcomes
     feeds: Feeds
+    accounts: AccountState
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @asynccontextmanager

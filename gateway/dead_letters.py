@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Response
 from gateway.identity import Identity, Who, require
-from gateway.outbox import announce
+from gateway.outbox import announcing
 from sqlalchemy import select, text
 
 from gateway.context import Context, Ctx
@@ -149,7 +149,8 @@ async def _settle(
         timestamp=now,
         detail={"dead_letter_id": str(row["id"]), "consumer": row["consumer"]},
     )
-    async with announce(context, fact) as db:
-        await db.execute(SETTLE, settled)
+    async with announcing(context) as writing:
+        await writing.db.execute(SETTLE, settled)
+        writing.announce(fact)
     shown = {"id": row["id"], "state": state}
     return Response(msgspec.json.encode(shown), media_type="application/json")

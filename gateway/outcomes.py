@@ -158,7 +158,7 @@ class Outcomes:
         self.channel = f"taskflow_gateway_{uuid4().hex}"
         self._settings = settings
         self._on_feed = on_feed
-        self._waiting: dict[str, Expected] = {}
+        self._waiting: dict[str, list[Expected]] = {}
         self._ready: set[str] = set()
         self._wake = asyncio.Event()
         self._db: asyncpg.Connection[asyncpg.Record] | None = None
@@ -178,12 +178,14 @@ class Outcomes:
     def expect(self, ids: Sequence[str]) -> Iterator[Expected]:
         """Registers before anything is published, so that no hint can come too early."""
         expected = Expected(ids)
-        self._waiting |= dict.fromkeys(ids, expected)
+        for name in ids:
+            self._waiting.setdefault(name, []).append(expected)
         try:
             yield expected
         finally:
             for name in ids:
-                if self._waiting.get(name) is expected:
+                self._waiting[name].remove(expected)
+                if not self._waiting[name]:
                     del self._waiting[name]
 
     async def look(self, ids: Sequence[str]) -> list[Outcome]:
@@ -253,5 +255,5 @@ class Outcomes:
                     await self._connection()
             return
         for outcome in await self.look(ids):
-            if expected := self._waiting.get(outcome.id):
+            for expected in self._waiting.get(outcome.id, ()):
                 expected.put(outcome)

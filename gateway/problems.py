@@ -23,7 +23,7 @@ CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 def answer(refused: Refused, **more: Any) -> Response:
     """A refusal over HTTP."""
     body = msgspec.json.encode(problem(refused, **more))
-    headers = dict(getattr(refused, "headers", None) or {})
+    headers = dict(refused.headers)
     if refused.status == 401:
         headers.setdefault("WWW-Authenticate", 'Bearer realm="taskflow"')
     if refused.status in (429, 503):
@@ -59,9 +59,9 @@ async def on_http(_: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     code = CODES.get(error.status_code, "invalid")
-    refused = Refused(code, str(error.detail), status=error.status_code)
-    refused.headers = error.headers  # type: ignore[attr-defined]
-    return answer(refused)
+    headers = dict(error.headers or {})
+    detail = str(error.detail)
+    return answer(Refused(code, detail, status=error.status_code, headers=headers))
 
 
 async def on_database_away(_: Request, error: Exception) -> Response:

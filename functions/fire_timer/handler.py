@@ -3,19 +3,30 @@ crash in between repeats the same event, which changes nothing.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
-from datetime import timedelta
-from itertools import groupby
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
+from msgspec import Struct
 
-from taskflow.events import Event, Tick, read_event
+from taskflow.errors import Unreadable
+from taskflow.events import (
+    AccountFact,
+    Event,
+    ReminderTriggered,
+    SeriesDue,
+    Tick,
+    read_event,
+)
 from taskflow.serve import Lease
 
+FIRES = (ReminderTriggered, SeriesDue, AccountFact)
 AHEAD = timedelta(seconds=2)
 LEASED = timedelta(seconds=60)
+# What the log does not take steps aside for a while, or it would stand before all others for ever.
+STEP_ASIDE = timedelta(seconds=5)
 AT_ONCE = 500
 
 TAKE = """
@@ -25,45 +36,85 @@ WHERE id IN (
     WHERE due_at <= $4 AND (leased_until IS NULL OR leased_until < $2)
     ORDER BY due_at, id LIMIT $5
     FOR UPDATE SKIP LOCKED)
-RETURNING id::text, due_at, event
+RETURNING id::text, due_at, event AS text
 """
 
 DONE = "DELETE FROM timers WHERE id = ANY($1::uuid[]) AND lease = $2"
 
 GIVE_BACK = """
-UPDATE timers SET lease = NULL, leased_until = NULL WHERE id = ANY($1::uuid[]) AND lease = $2
+UPDATE timers SET lease = NULL, leased_until = $3 WHERE id = ANY($1::uuid[]) AND lease = $2
 """
+
+# Kept for people to look at, never due again: it would only keep everybody awake.
+SET_ASIDE = """
+UPDATE timers SET due_at = 'infinity', lease = NULL, leased_until = NULL
+WHERE id = ANY($1::uuid[]) AND lease = $2
+"""
+
+log = logging.getLogger("taskflow")
+
+
+class Timer(Struct):
+    """A row that is leased; `event` is None if nobody can read it."""
+
+    id: str
+    due_at: datetime
+    event: Event[Any] | None
 
 
 async def fire_timer(tick: Event[Tick], lease: Lease) -> Sequence[Event[Any]]:
-    """Fires every timer that is due within two seconds, waiting for each instant."""
-    while await fire_some(lease) == AT_ONCE:
+    """Fires every timer that is due within two seconds, waiting for each instant; ends early when
+    the log takes nothing, and leaves the rest to the next tick."""
+    while await fire_some(lease):
         continue
     return []
 
 
-async def fire_some(lease: Lease) -> int:
-    """Takes some timers, oldest first, and fires them; how many it took."""
+async def fire_some(lease: Lease) -> bool:
+    """Takes some timers, oldest first, and fires them; whether to go on with more."""
     name = str(uuid4())
-    timers = await take_timers(lease, name)
-    for due_at, group in groupby(timers, key=lambda row: row["due_at"]):
-        await asyncio.sleep((due_at - lease.now()).total_seconds())
-        await publish_timers(lease, name, list(group))
-    return len(timers)
+    waiting = taken = await take_timers(lease, name)
+    fired = 0
+    while waiting:
+        await asyncio.sleep((waiting[0].due_at - lease.now()).total_seconds())
+        instant = max(lease.now(), waiting[0].due_at)
+        due = [timer for timer in waiting if timer.due_at <= instant]
+        waiting = waiting[len(due) :]
+        fired += await publish_timers(lease, name, due)
+    return len(taken) == AT_ONCE and fired > 0
 
 
-async def take_timers(lease: Lease, name: str) -> list[asyncpg.Record]:
-    """Timers that nobody else holds, leased under `name`."""
+async def take_timers(lease: Lease, name: str) -> list[Timer]:
+    """Timers that nobody else holds, leased under `name`, in the order of their instants."""
     now = lease.now()
     async with lease.transaction() as db:
         rows = await db.fetch(TAKE, name, now, now + LEASED, now + AHEAD, AT_ONCE)
-    return sorted(rows, key=lambda row: (row["due_at"], row["id"]))
+    timers = [Timer(row["id"], row["due_at"], _read_event(row["id"], row["text"])) for row in rows]
+    return sorted(timers, key=lambda timer: (timer.due_at, timer.id))
 
 
-async def publish_timers(lease: Lease, name: str, timers: Sequence[asyncpg.Record]) -> None:
-    """Publishes, then deletes; what the log did not take is given back for the next tick."""
-    failed = await lease.publish(read_event(row["event"].encode()) for row in timers)
+def _read_event(timer_id: str, text: str) -> Event[Any] | None:
+    try:
+        event = read_event(text.encode())
+    except Unreadable as error:
+        log.error("the timer %s is set aside: %s", timer_id, error)
+        return None
+    if isinstance(event.data, FIRES):
+        return event
+    log.error("the timer %s is set aside: %s is nothing for timers", timer_id, event.type)
+    return None
+
+
+async def publish_timers(lease: Lease, name: str, timers: Sequence[Timer]) -> int:
+    """Publishes, then deletes; what the log did not take is given back. How many it took."""
+    failed = await lease.publish(timer.event for timer in timers if timer.event)
+    sent = [timer.id for timer in timers if timer.event and timer.event.id not in failed]
+    refused = [timer.id for timer in timers if timer.event and timer.event.id in failed]
+    unread = [timer.id for timer in timers if timer.event is None]
     async with lease.transaction() as db:
-        await db.execute(DONE, [row["id"] for row in timers if row["id"] not in failed], name)
-        if failed:
-            await db.execute(GIVE_BACK, sorted(failed), name)
+        await db.execute(DONE, sent, name)
+        if refused:
+            await db.execute(GIVE_BACK, refused, name, lease.now() + STEP_ASIDE)
+        if unread:
+            await db.execute(SET_ASIDE, unread, name)
+    return len(sent)

@@ -1,12 +1,7 @@
 """The clock that works while everything sleeps: publishes the events whose instant has come."""
 
-from functions.fire_timer.handler import fire_timer
-from taskflow.events import AccountFact, ReminderTriggered, SeriesDue, Tick
+from functions.fire_timer.handler import FIRES, fire_timer
+from taskflow.events import Tick
 from taskflow.serve import lease, serve
 
-main = serve(
-    fire_timer,
-    wakes_on=(Tick,),
-    emits=(ReminderTriggered, SeriesDue, AccountFact),
-    within=lease,
-)
+main = serve(fire_timer, wakes_on=(Tick,), emits=FIRES, within=lease)

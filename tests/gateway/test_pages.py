@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.context import Context
+from gateway.feeds import Feeds
+from gateway.identity import AccountState
 from gateway.outcomes import Outcomes
 from gateway.pages import page, read_cursor, read_limit, write_cursor
 from taskflow.errors import Refused
@@ -33,6 +35,8 @@ def make_context(secret: str) -> Context:
         engine=create_async_engine("postgresql+asyncpg://"),
         publisher=ListPublisher(),
         outcomes=Outcomes(settings, lambda people: None),
+        feeds=Feeds(),
+        accounts=AccountState(),
     )
 
 

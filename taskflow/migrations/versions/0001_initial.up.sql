@@ -276,7 +276,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE
 GRANT SELECT ON tasks, series, occurrences, commands, deliveries, feed, feed_heads, audit_entries,
     audit_details TO taskflow_gateway;
 GRANT SELECT, INSERT, DELETE ON timers TO taskflow_gateway;
-GRANT SELECT, INSERT, UPDATE ON deliveries TO taskflow_gateway;
+GRANT INSERT ON deliveries TO taskflow_gateway;
 GRANT SELECT, UPDATE ON dead_letters TO taskflow_gateway;
 
 GRANT SELECT (id, timezone, deleted_at) ON users TO taskflow_write_task;
@@ -288,7 +288,7 @@ GRANT SELECT, UPDATE, DELETE ON timers TO taskflow_fire_timer;
 GRANT SELECT (id, email, name, timezone, deleted_at) ON users TO taskflow_send_reminder;
 GRANT SELECT ON tasks, channels TO taskflow_send_reminder;
 GRANT SELECT, INSERT, UPDATE ON deliveries TO taskflow_send_reminder;
-GRANT SELECT, INSERT ON timers TO taskflow_send_reminder;
+GRANT SELECT, INSERT, DELETE ON timers TO taskflow_send_reminder;
 
 GRANT SELECT, INSERT ON audit_entries, audit_details TO taskflow_write_audit;
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -11,30 +10,22 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from functions.write_audit.main import main
 from taskflow.audit import GENESIS, Entry, Texts, Verification, audit_key
-from taskflow.database import Database
-from taskflow.events import (
-    AccountFact,
-    AuditSealed,
-    Event,
-    LoggedIn,
-    SeriesDue,
-    TaskCreated,
-    TaskDeleted,
-    TaskFact,
-    TaskUpdated,
-    encode,
-    new_event,
-)
+from taskflow.events import AuditSealed, Event, SeriesDue, TaskCreated, TaskDeleted, TaskUpdated
 from taskflow.publish import ListPublisher
 from taskflow.serve import Worker
 from taskflow.settings import Settings
-from taskflow.task import Task
+from tests.audit_events import (
+    NOW,
+    created,
+    deliver,
+    logged_in,
+    make_task,
+    open_worker,
+    task_event,
+)
 
 Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-NOW = datetime(2026, 12, 1, 8, 0, 0, 123456, tzinfo=UTC)
-BATCH = {"content-type": "application/cloudevents-batch+json"}
 CAUSE = "1c0ffee0-0000-4000-8000-000000000000"
 
 ENTRIES = """
@@ -46,69 +37,10 @@ TEXTS = "SELECT salt, before, after FROM audit_details ORDER BY seq"
 
 
 @pytest.fixture
-def role_settings(settings: Settings) -> Settings:
-    return structs.replace(settings, database_role="taskflow_write_audit")
-
-
-def open_worker(settings: Settings) -> Worker:
-    return Worker(
-        main.function,
-        database=Database(settings),
-        publisher=ListPublisher(),
-        settings=settings,
-        clock=lambda: NOW,
-    )
-
-
-@pytest.fixture
-async def worker(role_settings: Settings) -> AsyncIterator[Worker]:
-    worker = open_worker(role_settings)
+async def worker(settings: Settings) -> AsyncIterator[Worker]:
+    worker = open_worker(settings)
     yield worker
     await worker.close()
-
-
-def make_task(**fields: Any) -> Task:
-    return Task(
-        **{
-            "id": str(uuid4()),
-            "title": "Pay rent",
-            "created_at": NOW,
-            "updated_at": NOW,
-            "created_by": str(uuid4()),
-            **fields,
-        }
-    )
-
-
-def task_event(
-    kind: type[TaskFact], task: Task, before: dict[str, Any] | None = None, cause: str | None = None
-) -> Event[TaskFact]:
-    fact = kind(  # type: ignore[call-arg]
-        task_id=task.id,
-        task_data=task,
-        user_id=task.created_by,
-        timestamp=NOW,
-        actor_id=task.created_by,
-        stream=task.id,
-        before=before,
-    )
-    event = new_event(fact, id=str(uuid4()), source="write_task", time=NOW)
-    return structs.replace(event, causationid=cause)
-
-
-def created() -> Event[TaskFact]:
-    return task_event(TaskCreated, make_task())
-
-
-def logged_in() -> Event[AccountFact]:
-    person = str(uuid4())
-    fact = LoggedIn(user_id=person, actor_id=person, timestamp=NOW, detail={"z": 1, "by": "token"})
-    return new_event(fact, id=str(uuid4()), source="gateway", time=NOW)
-
-
-async def deliver(worker: Worker, events: Sequence[Event[Any]]) -> int:
-    answer = await worker.answer(BATCH, encode(list(events)))
-    return answer.status
 
 
 def seals(worker: Worker) -> list[Event[AuditSealed]]:
@@ -225,10 +157,8 @@ async def test_duplicates_and_old_ones_within_a_batch(
     assert [event.data.seq for event in seals(worker)] == [1, 3]
 
 
-async def test_two_workers_at_once_make_one_chain(
-    role_settings: Settings, owner: Owner, settings: Settings
-) -> None:
-    workers = [open_worker(role_settings) for _ in range(2)]
+async def test_two_workers_at_once_make_one_chain(settings: Settings, owner: Owner) -> None:
+    workers = [open_worker(settings) for _ in range(2)]
     shared = [[created() for _ in range(20)] for _ in range(6)]
     answers = await asyncio.gather(
         *(deliver(worker, batch) for batch in shared for worker in workers)
@@ -261,11 +191,11 @@ async def test_a_poison_event_does_not_hold_up_its_batch(
     }
 
 
-NO_OFFSET = NOW.replace(tzinfo=None) + timedelta(seconds=1)
+NO_OFFSET = NOW.replace(tzinfo=None)
 
 
-async def test_without_a_secret_it_waits(role_settings: Settings, owner: Owner) -> None:
-    worker = open_worker(structs.replace(role_settings, secret=""))
+async def test_without_a_secret_it_waits(settings: Settings, owner: Owner) -> None:
+    worker = open_worker(structs.replace(settings, secret=""))
     assert await deliver(worker, [created()]) == 503
     await worker.close()
     assert await read_chain(owner) == []

@@ -1,0 +1,47 @@
+# Everything a person does with TaskFlow on one machine. Needs Python >= 3.11 and make, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHONPATH := $(CURDIR)
+export PYTHONDONTWRITEBYTECODE :=
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check bench lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+run: .venv/ready ## start everything; the page is at http://localhost:8080
+	@$(BIN)/python -m local up
+
+demo: .venv/ready ## fill a demo account of the running system with lifelike tasks
+	@$(BIN)/python -m local demo
+
+test: .venv/ready ## all tests, on real PostgreSQL and Kafka
+	@$(BIN)/python -m pytest
+
+check: .venv/ready ## ruff, mypy, import contracts, wiring
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest tests/test_wiring.py
+
+bench: .venv/ready ## measure the running system against its bounds
+	@$(BIN)/python -m bench
+
+lock: .venv/ready ## resolve the dependencies anew, with hashes
+	@$(BIN)/python -m pip install -q uv
+	@$(BIN)/uv pip compile --universal --generate-hashes --group dev pyproject.toml \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links -q -o requirements.lock
+
+clean: ## remove what was built (tasks stay, in .taskflow)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/ready: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit("TaskFlow needs Python 3.11 or newer; this is %d.%d. Say make PYTHON=python3.12, say." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@echo "Installing TaskFlow's packages into .venv (once, a minute or two)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m compileall -q taskflow functions gateway local
+	@touch $@

@@ -1,0 +1,11 @@
+"""The promise people feel: tells them by mail or webhook, once per channel, or says why not."""
+
+from functions.send_reminder.handler import send_reminder
+from taskflow.events import ReminderCancelled, ReminderScheduled, ReminderTriggered
+from taskflow.serve import lease, serve
+
+main = serve(
+    send_reminder,
+    wakes_on=(ReminderScheduled, ReminderTriggered, ReminderCancelled),
+    within=lease,
+)

@@ -1,0 +1,243 @@
+"""Channels: where a person's reminders may go, and the proof that they may go there."""
+
+import base64
+import secrets
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, StringConstraints
+from pydantic_core import PydanticCustomError
+from sqlalchemy import DateTime, func, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Field, SQLModel, col, delete, select
+
+from gateway.context import Context, Ctx
+from gateway.identity import Body, Identity, User, Who, accounts_of, email_key, read_email
+from gateway.letters import Link, check_link, read_subject, send_confirmation, spent_link
+from gateway.outbox import Writing, announcing
+from gateway.pages import page
+from taskflow.errors import Refused, invalid, not_found
+from taskflow.events import ChannelAdded, ChannelRemoved
+from taskflow.read_task import read_task_id
+from taskflow.webhook_address import read_networks, resolve_public
+
+router = APIRouter(tags=["channels"])
+
+MOST_CHANNELS = 50
+PURPOSE = "confirm"
+LATER = ("web_push", "apprise")
+
+CONFIRM = """
+UPDATE channels SET confirmed_at = :now WHERE id = :id AND confirmed_at IS NULL
+"""
+CONFIRM_OWN = """
+UPDATE channels SET confirmed_at = :now
+WHERE user_id = :user_id AND kind = 'email' AND address = :address AND confirmed_at IS NULL
+"""
+
+
+class Channel(SQLModel, table=True):
+    """A place where reminders go; `secret` signs what a webhook is sent."""
+
+    __tablename__ = "channels"
+
+    id: UUID = Field(primary_key=True)
+    user_id: UUID
+    kind: str
+    address: str
+    secret: str | None = None
+    confirmed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    created_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class ChannelView(BaseModel):
+    """A channel as the API shows it."""
+
+    id: UUID
+    kind: Literal["email", "webhook"]
+    address: str
+    confirmed: bool
+    created_at: datetime
+
+
+class NewChannelView(ChannelView):
+    """A channel just made; a webhook's `secret` is shown this once."""
+
+    secret: str | None = None
+
+
+class ChannelPage(BaseModel):
+    items: list[ChannelView]
+    next_cursor: str | None
+
+
+class NewChannel(Body):
+    kind: Literal["email", "webhook", "web_push", "apprise"]
+    address: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+
+
+class Confirmation(Body):
+    token: Annotated[str, StringConstraints(max_length=2048)]
+
+
+def own_channel(user: User) -> Channel:
+    """The channel that every account begins with: its own mail address."""
+    return Channel(
+        id=uuid4(),
+        user_id=user.id,
+        kind="email",
+        address=user.email,
+        confirmed_at=user.created_at if user.email_verified else None,
+        created_at=user.created_at,
+    )
+
+
+async def confirm_own_channel(writing: Writing, user: User) -> None:
+    """The account's address was verified, so its channel is."""
+    values = {"user_id": user.id, "address": user.email, "now": writing.now}
+    await writing.db.execute(text(CONFIRM_OWN), values)
+
+
+@router.get("/v1/channels")
+async def list_channels(who: Who, context: Ctx) -> ChannelPage:
+    """A person's channels, the newest first; at most 50 exist, so all are on one page."""
+    query = (
+        select(Channel)
+        .where(col(Channel.user_id) == UUID(who.user_id))
+        .order_by(col(Channel.created_at).desc(), col(Channel.id).desc())
+    )
+    async with context.engine.connect() as db:
+        rows = (await db.execute(query)).all()
+    return ChannelPage(**page([_show(row) for row in rows], None))
+
+
+def _show(row: Any, secret: str | None = None) -> NewChannelView:
+    return NewChannelView(
+        id=row.id,
+        kind=row.kind,
+        address=row.address,
+        confirmed=row.confirmed_at is not None,
+        created_at=row.created_at,
+        secret=secret,
+    )
+
+
+@router.post(
+    "/v1/channels",
+    status_code=201,
+    response_model_exclude_none=True,
+    responses={200: {"model": ChannelView, "description": "It was there already"}},
+)
+async def add_channel(
+    body: NewChannel, who: Who, context: Ctx, response: Response
+) -> NewChannelView:
+    """Adds a channel, or shows the one with this address; an address that is not confirmed yet is
+    sent its letter (again)."""
+    row = await _make_channel(body, who, context)
+    if row.confirmed_at is None:
+        limit = accounts_of(context).letters
+        limit.take(f"{who.user_id} {email_key(row.address)}", context.clock())
+    async with announcing(context) as writing:
+        kept = await _insert(writing, row)
+    if kept.confirmed_at is None:
+        send_confirmation(context, kept.address, _link(kept))
+    if kept.id != row.id:
+        response.status_code = 200
+    secret = row.secret if kept.id == row.id else None
+    return _show(kept, secret)
+
+
+async def _make_channel(body: NewChannel, who: Identity, context: Context) -> Channel:
+    now = context.clock()
+    row = Channel(
+        id=uuid4(), user_id=UUID(who.user_id), kind=body.kind, address=body.address, created_at=now
+    )
+    if body.kind == "email":
+        row.address = _read_mail_address(body.address)
+        own = who.email_verified and row.address == who.email
+        row.confirmed_at = now if own or not context.settings.verify else None
+    elif body.kind == "webhook":
+        await resolve_public(row.address, read_networks(context.settings.webhook_allow))
+        row.secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+        row.confirmed_at = now
+    else:
+        raise invalid("kind", f"{body.kind} comes later; use email or webhook")
+    return row
+
+
+def _read_mail_address(given: str) -> str:
+    try:
+        return read_email(given)
+    except PydanticCustomError as error:
+        raise invalid("address", error.message()) from error
+
+
+async def _insert(writing: Writing, row: Channel) -> Channel:
+    """The new row, or the one that has been there."""
+    same = (
+        col(Channel.user_id) == row.user_id,
+        col(Channel.kind) == row.kind,
+        col(Channel.address) == row.address,
+    )
+    await _require_room(writing, row.user_id)
+    add = insert(Channel).values(row.model_dump()).on_conflict_do_nothing()
+    if (await writing.db.execute(add)).rowcount:
+        writing.announce(ChannelAdded(**_told(str(row.user_id), row, writing.now)))
+        return row
+    found = (await writing.db.execute(select(Channel).where(*same))).one()
+    return Channel(**found._mapping)
+
+
+async def _require_room(writing: Writing, user_id: UUID) -> None:
+    query = select(func.count()).where(col(Channel.user_id) == user_id)
+    if (await writing.db.execute(query)).scalar_one() >= MOST_CHANNELS:
+        raise Refused("invalid", f"There are {MOST_CHANNELS} channels; delete one first.")
+
+
+def _told(user_id: str, row: Any, now: datetime) -> dict[str, Any]:
+    """What a fact says of a channel: not its address, for the path of a webhook is a secret."""
+    return {
+        "user_id": user_id,
+        "actor_id": user_id,
+        "timestamp": now,
+        "detail": {"channel_id": str(row.id), "kind": row.kind},
+    }
+
+
+def _link(row: Channel) -> Link:
+    return Link(PURPOSE, row.id, row.address)
+
+
+def _read_id(text: str) -> UUID:
+    return UUID(read_task_id(text, not_found(f"The channel {text[:64]!r}")))
+
+
+@router.delete("/v1/channels/{channel_id}", status_code=204)
+async def remove_channel(channel_id: str, who: Who, context: Ctx) -> None:
+    """Removes a channel: nothing more is sent there."""
+    mine = (
+        col(Channel.id) == _read_id(channel_id),
+        col(Channel.user_id) == UUID(who.user_id),
+    )
+    async with announcing(context) as writing:
+        gone = delete(Channel).where(*mine).returning(col(Channel.id), col(Channel.kind))
+        row = (await writing.db.execute(gone)).first()
+        if row is None:
+            raise not_found(f"The channel {channel_id!r}")
+        writing.announce(ChannelRemoved(**_told(who.user_id, row, writing.now)))
+
+
+@router.post("/v1/channels/{channel_id}/confirm", status_code=204)
+async def confirm_channel(channel_id: str, body: Confirmation, context: Ctx) -> None:
+    """Confirms an address by the token in its letter; who reads the letter need not log in."""
+    name = _read_id(channel_id)
+    if read_subject(context, PURPOSE, body.token) != name:
+        raise spent_link()
+    async with announcing(context) as writing:
+        found = (await writing.db.execute(select(Channel).where(col(Channel.id) == name))).first()
+        if found is None:
+            raise not_found(f"The channel {channel_id!r}")
+        check_link(context, _link(Channel(**found._mapping)), body.token)
+        await writing.db.execute(text(CONFIRM), {"id": name, "now": writing.now})

@@ -1,0 +1,83 @@
+"""What the gateway itself writes, together with the facts about it: each fact commits as a timer,
+goes out at once, and if the gateway dies in between, `fire_timer` sends it (DESIGN.md, section 6).
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.context import Context
+from gateway.identity import accounts_of
+from taskflow.events import AccountFact, Event, encode, new_event
+from taskflow.publish import publish_events
+
+SOURCE = "gateway"
+# Long enough that the gateway is first unless it died.
+GRACE = timedelta(minutes=1)
+
+KEEP = """
+INSERT INTO timers (id, due_at, topic, user_id, event)
+VALUES (:id, :due_at, :topic, :user_id, :event)
+"""
+FORGET = "DELETE FROM timers WHERE id = ANY(:ids)"
+
+
+class Writing:
+    """A transaction of the gateway at one instant, and the facts that will leave with it."""
+
+    def __init__(self, db: AsyncConnection, context: Context, now: datetime) -> None:
+        self.db = db
+        self.context = context
+        self.now = now
+        self.facts: list[AccountFact] = []
+
+    def announce(self, *facts: AccountFact) -> None:
+        """These happened, if the transaction commits."""
+        self.facts += facts
+
+
+@asynccontextmanager
+async def announcing(context: Context) -> AsyncIterator[Writing]:
+    """A transaction whose facts commit with it and are published right after the commit.
+
+    Nothing is written and nothing told if the block raises: what must be kept although the
+    request is refused is refused after the block.
+    """
+    async with context.transaction() as db:
+        writing = Writing(db, context, context.clock())
+        yield writing
+        events = [_make_event(fact, writing.now) for fact in writing.facts]
+        await _keep(db, events)
+    if events:
+        accounts_of(context).background.start(_publish(context, events))
+
+
+def _make_event(fact: AccountFact, now: datetime) -> Event[AccountFact]:
+    return new_event(fact, id=str(uuid4()), source=SOURCE, time=now)
+
+
+async def _keep(db: AsyncConnection, events: Sequence[Event[AccountFact]]) -> None:
+    rows = [
+        {
+            "id": UUID(event.id),
+            "due_at": event.time + GRACE,
+            "topic": event.data.topic,
+            "user_id": UUID(event.data.user_id),
+            "event": encode(event).decode(),
+        }
+        for event in events
+    ]
+    if rows:
+        await db.execute(text(KEEP), rows)
+
+
+async def _publish(context: Context, events: Sequence[Event[AccountFact]]) -> None:
+    failed = await publish_events(context.publisher, events)
+    sent = [UUID(event.id) for event in events if event.id not in failed]
+    if sent:
+        async with context.transaction() as db:
+            await db.execute(text(FORGET), {"ids": sent})

@@ -1,0 +1,189 @@
+"""What `taskflow audit verify` finds: the whole chain against the seals that stand outside the
+database, and the ledger of commands against the chain; apart from the gateway's look at the chain,
+because it needs Kafka and the owner's rights, and must not trust a running program.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, TypeAlias
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from taskflow.audit import Entry, Fault, Texts, Verification, audit_key
+from taskflow.errors import Unavailable
+from taskflow.events import TASK_CHANGES, AuditSealed, read_event
+
+if TYPE_CHECKING:
+    from kafka import KafkaConsumer
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+CHUNK = 500
+POLL_MILLISECONDS = 1000
+PATIENCE = 30
+
+LAST_TEXTS = "SELECT coalesce(max(seq), 0) FROM audit_details"
+
+# PostgreSQL holds instants that no calendar here has; only a forger writes them.
+CHAIN = """
+SELECT e.seq, e.event_id, e.user_id::text, e.actor_id::text, e.action, e.task_id::text, e.cause_id,
+    e.before_digest, e.after_digest, e.previous_hash, e.hash,
+    CASE WHEN e.at BETWEEN '0002-01-01Z' AND '9999-01-01Z' THEN e.at END AS at,
+    d.seq AS has_texts, d.salt, d.before, d.after
+FROM audit_entries AS e LEFT JOIN audit_details AS d USING (seq)
+ORDER BY e.seq
+"""
+
+# What was done less than a minute ago may still be on its way through the log.
+SETTLED = """
+SELECT id::text, events FROM commands
+WHERE events IS NOT NULL AND created_at < now() - interval '1 minute'
+ORDER BY id
+"""
+KNOWN = "SELECT event_id FROM audit_entries WHERE event_id = ANY($1::text[])"
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What was looked at, and the first fault; `entries` counts true ones, from the first on."""
+
+    entries: int
+    erased: int
+    seals: int
+    events: int
+    fault: Fault | None
+
+    @property
+    def ok(self) -> bool:
+        return self.fault is None
+
+
+class _Emitted(Struct):
+    id: str
+    type: str
+
+
+_EMITTED = msgspec.json.Decoder(list[_Emitted])
+_CHANGES = frozenset(change.type for change in TASK_CHANGES)
+
+
+async def verify(database_url: str, kafka_bootstrap: str, secret: str) -> Verdict:
+    """The verdict on everything. Raises Unavailable when Kafka or the secret is missing."""
+    # Before the chain, which only grows: a seal read later might be of an entry not yet read.
+    seals = await asyncio.to_thread(read_seals, kafka_bootstrap)
+    return await verify_database(database_url, secret, seals)
+
+
+async def verify_database(database_url: str, secret: str, seals: Sequence[AuditSealed]) -> Verdict:
+    """The verdict on the chain and the ledger, by these seals."""
+    verification = Verification(audit_key(secret), seals)
+    db = await asyncpg.connect(database_url)
+    try:
+        await _verify_chain(db, verification)
+        events, missing = await _verify_ledger(db)
+    finally:
+        await db.close()
+    return Verdict(
+        entries=verification.entries,
+        erased=verification.erased,
+        seals=len(seals),
+        events=events,
+        fault=verification.fault or missing,
+    )
+
+
+async def _verify_chain(db: Connection, verification: Verification) -> None:
+    last_texts = await db.fetchval(LAST_TEXTS)
+    async with aclosing(_stream(db, CHAIN)) as chunks:
+        async for rows in chunks:
+            if any(verification.take(*_read_link(row)) for row in rows):
+                return
+    verification.finish(last_texts)
+
+
+async def _verify_ledger(db: Connection) -> tuple[int, Fault | None]:
+    """How many events of the ledger were looked for, and the first that has no entry."""
+    looked = 0
+    async with aclosing(_stream(db, SETTLED)) as chunks:
+        async for rows in chunks:
+            emitted = list(_read_changes(rows))
+            known = {row[0] for row in await db.fetch(KNOWN, [event.id for _, event in emitted])}
+            for command_id, event in emitted:
+                looked += 1
+                if event.id not in known:
+                    return looked, _missing(command_id, event)
+    return looked, None
+
+
+def _read_changes(rows: Sequence[asyncpg.Record]) -> Iterator[tuple[str, _Emitted]]:
+    for row in rows:
+        for event in _EMITTED.decode(row["events"]):
+            if event.type in _CHANGES:
+                yield row["id"], event
+
+
+def _missing(command_id: str, event: _Emitted) -> Fault:
+    reason = (
+        f"{event.type} {event.id} of the command {command_id} has no entry: if write_audit is"
+        " behind, look again when it has caught up; else publish it again with `taskflow replay`"
+    )
+    return Fault(None, reason)
+
+
+async def _stream(db: Connection, query: str) -> AsyncGenerator[list[asyncpg.Record], None]:
+    """Rows by a cursor of the server, so that memory stays the same, however many there are."""
+    async with db.transaction(readonly=True):
+        cursor = await db.cursor(query)
+        while rows := await cursor.fetch(CHUNK):
+            yield rows
+
+
+def _read_link(row: asyncpg.Record) -> tuple[Entry, Texts | None]:
+    entry = Entry(**{name: row[name] for name in Entry.__struct_fields__})
+    if row["has_texts"] is None:
+        return entry, None
+    return entry, Texts(**{name: row[name] for name in Texts.__struct_fields__})
+
+
+# --- the seals ---------------------------------------------------------------------------------
+
+
+def read_seals(bootstrap: str) -> list[AuditSealed]:
+    """Every seal that the log still holds. Raises Unavailable, or Unreadable for what is none."""
+    from kafka import KafkaConsumer
+    from kafka.errors import KafkaError
+
+    try:
+        consumer = KafkaConsumer(
+            bootstrap_servers=bootstrap.split(","),
+            enable_auto_commit=False,
+            allow_auto_create_topics=False,
+        )
+        try:
+            return [read_event(value).data for value in _read_all(consumer, AuditSealed.topic)]
+        finally:
+            consumer.close()
+    except KafkaError as error:
+        raise Unavailable(f"Kafka at {bootstrap} does not give the seals: {error!r}") from error
+
+
+def _read_all(consumer: "KafkaConsumer", topic: str) -> Iterator[bytes]:
+    """The values of a topic from its beginning to where it ended at the call."""
+    from kafka import TopicPartition
+
+    parts = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
+    if not parts:
+        return
+    consumer.assign(parts)
+    ends = consumer.end_offsets(parts)
+    consumer.seek_to_beginning(*parts)
+    silent = 0
+    while any(consumer.position(part) < ends[part] for part in parts):
+        records = consumer.poll(timeout_ms=POLL_MILLISECONDS)
+        silent = 0 if records else silent + 1
+        if silent == PATIENCE:
+            raise Unavailable(f"Kafka holds records of {topic} that it does not give; look at it.")
+        for batch in records.values():
+            yield from (record.value for record in batch)

@@ -1,0 +1,107 @@
+"""One process of one function: started on a socket that is open before it is, asked, and ended;
+apart from scaling, which only counts them.
+"""
+
+import asyncio
+import itertools
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from signal import SIGTERM
+
+from msgspec import Struct
+
+from local import process
+from local.http import Caller, Headers
+from local.manifests import Function
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 30.0
+NUMBERS = itertools.count(1)
+
+
+class Surroundings(Struct, frozen=True):
+    """What every function's process is given: its environment, the token that it asks of its
+    callers, and the folder for its log."""
+
+    env: Mapping[str, str]
+    token: str
+    logs: Path
+
+    def environment(self, function: Function) -> dict[str, str]:
+        """The manifest's words, and over them what is different at home."""
+        path = f"{ROOT}:{self.env['PYTHONPATH']}" if self.env.get("PYTHONPATH") else str(ROOT)
+        here = {"PYTHONPATH": path, "TASKFLOW_DELIVERY_TOKEN": self.token}
+        pooler = {"TASKFLOW_DATABASE_POOLED": "off"}
+        return {**function.env, **self.env, **pooler, **here}
+
+
+class Replica:
+    """A running process; it can be asked at once, because its socket listens from the start."""
+
+    def __init__(
+        self, function: Function, child: asyncio.subprocess.Process, caller: Caller
+    ) -> None:
+        self.function = function
+        self.process = child
+        self.requests = 0
+        self.stopping = False
+        self.started = time.monotonic()
+        self.cold_start: float | None = None
+        self._caller = caller
+
+    async def post(
+        self, path: str, headers: Headers, body: bytes, timeout: float
+    ) -> tuple[int, bytes]:
+        """Status and body. Raises OSError when the process is gone, TimeoutError."""
+        answer = await self._caller.post(path, headers, body, timeout)
+        if self.cold_start is None:
+            self.cold_start = time.monotonic() - self.started
+        return answer
+
+    @property
+    def free(self) -> bool:
+        """Whether it may be given one more request."""
+        limit = self.function.concurrency
+        return self.process.returncode is None and (not limit or self.requests < limit)
+
+    async def ended(self) -> None:
+        """Returns when the process is gone, its connections closed."""
+        await self.process.wait()
+        self._caller.close()
+
+    async def stop(self) -> None:
+        self.stopping = True
+        await process.end(self.process, SIGTERM, patience=PATIENCE)
+        self._caller.close()
+
+
+async def start_replica(function: Function, surroundings: Surroundings) -> Replica:
+    """A new process of the function; does not wait until it answers."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    with listener:
+        port: int = listener.getsockname()[1]
+        child = await spawn(function, surroundings, listener)
+    token = ("dapr-api-token", surroundings.token)
+    return Replica(function, child, Caller("127.0.0.1", port, [token]))
+
+
+async def spawn(
+    function: Function, surroundings: Surroundings, listener: socket.socket
+) -> asyncio.subprocess.Process:
+    # The parent closes its copy of the socket: were it kept, a caller of a dead process would wait
+    # for an answer instead of being refused.
+    number = listener.fileno()
+    argv = [sys.executable, "-m", "local.host", function.door, str(number)]
+    with process.open_log(surroundings.logs / f"{function.app_id}.log") as output:
+        return await asyncio.create_subprocess_exec(
+            *process.tie_to_us(argv),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=surroundings.environment(function),
+            cwd=ROOT,
+            pass_fds=(number,),
+        )

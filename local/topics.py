@@ -1,0 +1,110 @@
+"""Makes Kafka's topics what their manifests say, and deletes what every reader has done from those
+that keep everything until then; a program of its own, because the platform needs it only now and
+then and the admin client weighs more than all else it imports.
+
+Run as `python -m local.topics BOOTSTRAP KEDA DAPR TOPICS`, the last three being folders.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import GroupIdNotFoundError, TopicAlreadyExistsError
+from kafka.structs import OffsetAndMetadata
+
+from local.manifests import Topic, read_manifests
+
+TIMEOUT_MS = 30_000
+
+
+def create_topics(admin: KafkaAdminClient, topics: Iterable[Topic]) -> None:
+    """Create what is missing; replication is the broker's default."""
+    present = set(admin.list_topics())
+    for topic in topics:
+        if topic.name in present:
+            continue
+        try:
+            admin.create_topics(
+                {topic.name: {"num_partitions": topic.partitions, "configs": topic.config}},
+                wait_for_metadata=True,
+            )
+        except TopicAlreadyExistsError:
+            # Somebody else's TaskFlow on the same Kafka was quicker.
+            continue
+
+
+def align_configs(admin: KafkaAdminClient, topics: Iterable[Topic]) -> None:
+    """Set the configuration of every topic to its manifest's, where it differs."""
+    resources = [
+        ConfigResource(ConfigResourceType.TOPIC, topic.name, topic.config) for topic in topics
+    ]
+    found = admin.describe_configs(resources, config_filter="all")["topic"]
+    differing = [
+        resource
+        for resource in resources
+        if any(found[resource.name][key]["value"] != value for key, value in resource.configs.items())
+    ]
+    if differing:
+        admin.alter_configs(differing)
+
+
+def trim_topics(
+    admin: KafkaAdminClient, topics: Iterable[Topic], groups: Mapping[str, Sequence[str]]
+) -> None:
+    """Delete the records of trimmed topics that all their groups have behind them."""
+    trimmed = [topic for topic in topics if topic.trimmed and groups.get(topic.name)]
+    committed = read_offsets(admin, {group for topic in trimmed for group in groups[topic.name]})
+    behind = {
+        place: offset
+        for topic in trimmed
+        for place in partitions_of(topic)
+        if (offset := find_offset(place, groups[topic.name], committed)) > 0
+    }
+    if behind:
+        admin.delete_records(behind)
+
+
+def partitions_of(topic: Topic) -> list[TopicPartition]:
+    return [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+
+
+def find_offset(
+    place: TopicPartition,
+    groups: Sequence[str],
+    committed: Mapping[str, Mapping[TopicPartition, OffsetAndMetadata]],
+) -> int:
+    """The first offset that some group has not done; 0 while one has done nothing."""
+    return min(
+        committed[group][place].offset if place in committed[group] else 0 for group in groups
+    )
+
+
+def read_offsets(
+    admin: KafkaAdminClient, groups: Iterable[str]
+) -> dict[str, dict[TopicPartition, OffsetAndMetadata]]:
+    found = {}
+    for group in groups:
+        try:
+            found[group] = admin.list_group_offsets(group)[group]
+        except GroupIdNotFoundError:
+            found[group] = {}
+    return found
+
+
+def tend(bootstrap: str, keda: Path, dapr: Path, folder: Path) -> None:
+    """Create, align and trim."""
+    manifests = read_manifests(keda, dapr, folder)
+    topics = list(manifests.topics.values())
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=TIMEOUT_MS)
+    try:
+        create_topics(admin, topics)
+        align_configs(admin, topics)
+        trim_topics(admin, topics, manifests.groups())
+    finally:
+        admin.close()
+
+
+if __name__ == "__main__":
+    tend(sys.argv[1], *map(Path, sys.argv[2:5]))
