@@ -13,7 +13,7 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 from msgspec import Raw
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, DateTime, RowMapping, Select, case, func, select
+from sqlalchemy import ColumnElement, RowMapping, Select, case, func, select
 from sqlmodel import Field as Column
 from sqlmodel import SQLModel
 from starlette.responses import StreamingResponse
@@ -42,7 +42,7 @@ class AuditEntryRow(SQLModel, table=True):
     __tablename__ = "audit_entries"
 
     seq: int = Column(primary_key=True)
-    at: datetime = Column(sa_type=DateTime(timezone=True))
+    at: datetime
     event_id: str
     user_id: UUID
     actor_id: UUID

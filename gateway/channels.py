@@ -15,7 +15,7 @@ from sqlmodel import Field, SQLModel, col, delete, select
 
 from gateway.context import Context, Ctx
 from gateway.identity import Body, Identity, User, Who, accounts_of, email_key, read_email
-from gateway.letters import Link, check_link, read_subject, send_confirmation, spent_link
+from gateway.letters import Link, check_link, send_confirmation
 from gateway.outbox import Writing, announcing
 from gateway.pages import page
 from taskflow.errors import Refused, invalid, not_found
@@ -230,14 +230,13 @@ async def remove_channel(channel_id: str, who: Who, context: Ctx) -> None:
 
 
 @router.post("/v1/channels/{channel_id}/confirm", status_code=204)
-async def confirm_channel(channel_id: str, body: Confirmation, context: Ctx) -> None:
-    """Confirms an address by the token in its letter; who reads the letter need not log in."""
+async def confirm_channel(channel_id: str, body: Confirmation, who: Who, context: Ctx) -> None:
+    """Confirms an address by the token in its letter."""
     name = _read_id(channel_id)
-    if read_subject(context, PURPOSE, body.token) != name:
-        raise spent_link()
+    mine = (col(Channel.id) == name, col(Channel.user_id) == UUID(who.user_id))
     async with announcing(context) as writing:
-        found = (await writing.db.execute(select(Channel).where(col(Channel.id) == name))).first()
-        if found is None:
+        row = (await writing.db.execute(select(Channel).where(*mine))).first()
+        if row is None:
             raise not_found(f"The channel {channel_id!r}")
-        check_link(context, _link(Channel(**found._mapping)), body.token)
+        check_link(context, _link(Channel(**row._mapping)), body.token)
         await writing.db.execute(text(CONFIRM), {"id": name, "now": writing.now})

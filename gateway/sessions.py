@@ -38,9 +38,10 @@ SPEND = """
 UPDATE refresh_tokens SET used_at = :now WHERE hash = :hash AND used_at IS NULL
 RETURNING session_id
 """
-FAMILY = """
-SELECT s.id, s.user_id, s.revoked_at FROM refresh_tokens r JOIN sessions s ON s.id = r.session_id
-WHERE r.hash = :hash
+REVOKE_FAMILY = """
+UPDATE sessions s SET revoked_at = :now FROM refresh_tokens r
+WHERE r.hash = :hash AND s.id = r.session_id AND s.revoked_at IS NULL
+RETURNING s.id, s.user_id
 """
 EXTEND = """
 UPDATE sessions SET expires_at = :expires_at
@@ -199,10 +200,10 @@ async def _extend(writing: Writing, session_id: UUID) -> User | None:
 
 async def _punish_reuse(writing: Writing, token_hash: bytes) -> None:
     """A spent refresh token came back: one of its two holders stole it, so both lose it."""
-    family = (await writing.db.execute(text(FAMILY), {"hash": token_hash})).first()
-    if family is None or family.revoked_at is not None:
+    values = {"hash": token_hash, "now": writing.now}
+    family = (await writing.db.execute(text(REVOKE_FAMILY), values)).first()
+    if family is None:
         return
-    await writing.db.execute(text(REVOKE), {"id": family.id, "now": writing.now})
     accounts_of(writing.context).identities.forget(str(family.user_id))
     writing.announce(
         TokenReused(

@@ -23,15 +23,14 @@ CACHE = Path("~/.cache/taskflow")
 # Sized by measurement: a small young generation, or the idle heap fills up to its limit; the first
 # compiler alone, which suits a broker that mostly waits.
 JVM = (
-    "-Xms56m",
-    "-Xmn16m",
+    "-Xms48m",
+    "-Xmn12m",
     "-Xmx128m",
     "-Xss512k",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     "-XX:-UsePerfData",
-    "-XX:+UnlockDiagnosticVMOptions",
-    "-XX:ArchiveRelocationMode=0",
+    "-XX:TrimNativeHeapInterval=30000",
     "-XX:+ExitOnOutOfMemoryError",
     "--enable-native-access=ALL-UNNAMED",
     "--sun-misc-unsafe-memory-access=allow",
