@@ -6,46 +6,52 @@ from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 
-from taskflow.events import TASK_CHANGES, Payload, concrete
+from taskflow.events import TASK_CHANGES, Payload, Record, Tick
 from taskflow.serve import Function
 
 ROOT = Path(__file__).parent
 
 
 def find_functions() -> list[Function]:
-    """Every folder with a main.py, in the order of an event's path."""
+    """Every folder with a main.py, in the order of an event's path from the first command."""
     names = sorted(path.parent.name for path in ROOT.glob("*/main.py"))
     functions = [import_module(f"functions.{name}.main").main.function for name in names]
-    return sorted(functions, key=lambda one: (topics(one.wakes_on), one.name))
+    reached = [FIRST]
+    for topic in reached:
+        for function in functions:
+            if topic in topics(function.wakes_on):
+                reached += [one for one in topics(function.emits) if one not in reached]
+    places = {topic: place for place, topic in enumerate(reached)}
+    return sorted(functions, key=lambda one: places.get(topics(one.wakes_on)[0], len(places)))
+
+
+FIRST = "task-commands"
+PLACES = {Record: "*-dead-letters", Tick: "timers"}
 
 
 def topics(kinds: Iterable[type[Payload]]) -> list[str]:
-    """The topics of payload classes, in order of first mention."""
-    return list(dict.fromkeys(kind.topic or kind.__name__.lower() for kind in kinds))
+    """Where payload classes stand, in order of first mention."""
+    return list(dict.fromkeys(PLACES.get(kind, kind.topic) for kind in kinds))
 
 
-def name_events(kinds: Iterable[type[Payload]]) -> list[str]:
+def name_events(kinds: Iterable[type[Payload]]) -> str:
     """The classes by name; all changes of a task together are one word."""
-    spread = [one for kind in kinds for one in ([kind] if "type" in vars(kind) else concrete(kind))]
-    if set(TASK_CHANGES) <= set(spread):
-        spread = [one for one in spread if one not in TASK_CHANGES]
-        return ["Task*", *(one.__name__ for one in spread)]
-    return [one.__name__ for one in spread]
-
-
-def shorten(names: list[str]) -> str:
-    return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])}, … ({len(names)})"
+    names = [kind.__name__ for kind in kinds]
+    changes = {kind.__name__ for kind in TASK_CHANGES}
+    if changes <= set(names):
+        names = ["Task*", *(name for name in names if name not in changes)]
+    return " ".join(names)
 
 
 def draw(function: Function) -> list[str]:
-    """topic  events → function → topic  events, one line per topic that it emits to."""
-    woken = f"{' + '.join(topics(function.wakes_on)):<28} {shorten(name_events(function.wakes_on))}"
+    """topic → function → topic: events, a line for each topic that it emits to."""
+    woken = " + ".join(topics(function.wakes_on))
     out = [
-        f"{topic:<15} {shorten(name_events(kind for kind in function.emits if kind.topic == topic))}"
+        f"{topic}: {name_events(kind for kind in function.emits if topics([kind]) == [topic])}"
         for topic in topics(function.emits)
     ]
-    first, *rest = out or ["the world"]
-    lead = f"{woken:<72} → {function.name:<18} → "
+    first, *rest = out or ["mail, webhook"]
+    lead = f"{woken:<28} → {function.name:<17} → "
     return [lead + first, *(" " * len(lead) + line for line in rest)]
 
 

@@ -141,7 +141,7 @@ def _answer(body: Any) -> Response:
 
 
 @router.post("/channels/{channel_id}/test")
-async def test_channel(channel_id: str, request: Request, who: Who, context: Ctx) -> Response:
+async def send_test(channel_id: str, request: Request, who: Who, context: Ctx) -> Response:
     """Sends now, and answers with the delivery: as it stands after 10 s, or what `Prefer` says."""
     name = read_task_id(channel_id, not_found(f"The channel {channel_id[:64]!r}"))
     kind = await _find_kind(context, who, name)

@@ -78,9 +78,11 @@ class Api:
             return 404, _refuse(target)
         given = parse_qs(query.decode("latin-1")).get("metadata.partitionKey")
         failure = (await self._send(topic, [(given[0] if given else None, body)]))[0]
-        return (500, _encode({"errorCode": "ERR_PUBSUB_PUBLISH", "message": failure})) if (
-            failure
-        ) else (204, b"")
+        return (
+            (500, _encode({"errorCode": "ERR_PUBSUB_PUBLISH", "message": failure}))
+            if (failure)
+            else (204, b"")
+        )
 
     async def _publish_bulk(self, target: str, body: bytes) -> Reply:
         topic = self._topic(target)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from signal import SIGTERM
 
@@ -23,9 +23,9 @@ log = logging.getLogger("taskflow.local")
 class Gateway:
     """One uvicorn process on `port`."""
 
-    def __init__(self, port: int, env: Mapping[str, str], logs: Path) -> None:
+    def __init__(self, port: int, read_env: Callable[[], dict[str, str]], logs: Path) -> None:
         self._port = port
-        self._env = env
+        self._read_env = read_env
         self._log = logs / "gateway.log"
         self._process: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -46,7 +46,7 @@ class Gateway:
         argv += ["--host", HOST, "--port", str(self._port), "--no-access-log"]
         argv += ["--log-level", "warning", "--loop", "uvloop", "--http", "httptools"]
         argv += ["--timeout-graceful-shutdown", str(DRAIN_SECONDS)]
-        env = {**self._env, "PYTHONPATH": str(ROOT)}
+        env = {**self._read_env(), "PYTHONPATH": str(ROOT)}
         return await process.spawn(argv, log=self._log, env=env)
 
     async def _keep(self) -> None:

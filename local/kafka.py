@@ -142,7 +142,7 @@ async def start_kafka(data: Path, progress: Progress, cache: Path = CACHE) -> Ka
     The very first start with a `cache` fetches the jars and prepares quicker starts, telling
     `progress`. `recovered` tells that the last run did not end in order. Whoever calls holds
     `process.claim(data)`: a broker found running there is taken for a stray and stopped.
-    Raises JarRefused, JarsUnreachable, and process.StartFailed with the end of the log.
+    Raises process.StartFailed with the end of the log, or as JarRefused or JarsUnreachable.
     """
     runtime = await prepare_runtime(cache.expanduser().resolve(), progress)
     home = data.resolve() / "kafka"

@@ -10,17 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.process import StartFailed
+
 LOCK = Path(__file__).with_name("kafka-jars.lock")
 FETCHES = 4
 
 Progress = Callable[[str], None]
 
 
-class JarRefused(RuntimeError):
+class JarRefused(StartFailed):
     """A jar is not the one that the lock names."""
 
 
-class JarsUnreachable(RuntimeError):
+class JarsUnreachable(StartFailed):
     """A jar could not be fetched."""
 
 

@@ -431,9 +431,7 @@ def read_components(resources: Sequence[Resource]) -> Iterator[tuple[Resource, _
             yield item, item.read(_Component)
 
 
-def read_subscriptions(
-    resources: Sequence[Resource], pubsub: str
-) -> dict[str, list[Subscription]]:
+def read_subscriptions(resources: Sequence[Resource], pubsub: str) -> dict[str, list[Subscription]]:
     """App-id → its subscriptions."""
     found: dict[str, list[Subscription]] = defaultdict(list)
     for item in resources:
@@ -465,9 +463,7 @@ def read_ticks(resources: Sequence[Resource]) -> dict[str, list[Tick]]:
         every, _, period = values.get("schedule", "").partition(" ")
         if every != "@every":
             raise item.refuse("$.spec.metadata: at home a schedule is written `@every <duration>`")
-        tick = Tick(
-            values.get("route", f"/{component.metadata.name}"), read_duration(item, period)
-        )
+        tick = Tick(values.get("route", f"/{component.metadata.name}"), read_duration(item, period))
         for app_id in component.scopes:
             found[app_id].append(tick)
     return found

@@ -62,7 +62,7 @@ class Outlet:
         async with self._opening:
             if self._producer is None:
                 self._producer = await start_producer(self._bootstrap)
-        return self._producer
+            return self._producer
 
     def _replace_if_broken(
         self, producer: AIOKafkaProducer | None, error: Exception | None

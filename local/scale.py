@@ -154,7 +154,7 @@ class Scaler:
         task.add_done_callback(self._background.discard)
 
     async def _watch(self, replica: Replica) -> None:
-        """Forget a process that has ended; one that ended soon after its start makes others wait."""
+        """Forget a process that has ended; one that ended young makes the next start wait."""
         await replica.ended()
         if replica not in self.sidecar.replicas:
             return

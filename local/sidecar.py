@@ -1,5 +1,6 @@
-"""The stand-in for one function's Dapr sidecar: takes what waits in its partitions to its processes,
-in order, reads their answers, repeats what was not finished and sets aside what was refused.
+"""The stand-in for one function's Dapr sidecar: takes what waits in its partitions to its
+processes, in order, reads their answers, repeats what was not finished and sets aside what was
+refused.
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 that keep everything until then; a program of its own, because the platform needs it only now and
 then and the admin client weighs more than all else it imports.
 
-Run as `python -m local.topics BOOTSTRAP KEDA DAPR TOPICS`, the last three being folders.
+Run as `python -m local.topics create|tend BOOTSTRAP KEDA DAPR TOPICS`, the last three folders.
 """
 
 import sys
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import GroupIdNotFoundError, TopicAlreadyExistsError
+from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError, TopicAlreadyExistsError
 from kafka.structs import OffsetAndMetadata
 
 from local.manifests import Topic, read_manifests
@@ -44,7 +44,8 @@ def align_configs(admin: KafkaAdminClient, topics: Iterable[Topic]) -> None:
     differing = [
         resource
         for resource in resources
-        if any(found[resource.name][key]["value"] != value for key, value in resource.configs.items())
+        if {name: found[resource.name][name]["value"] for name in resource.configs}
+        != resource.configs
     ]
     if differing:
         admin.alter_configs(differing)
@@ -88,23 +89,25 @@ def read_offsets(
     for group in groups:
         try:
             found[group] = admin.list_group_offsets(group)[group]
-        except GroupIdNotFoundError:
+        except (GroupIdNotFoundError, CoordinatorNotAvailableError):
+            # Nobody has committed yet, in this group or in any.
             found[group] = {}
     return found
 
 
-def tend(bootstrap: str, keda: Path, dapr: Path, folder: Path) -> None:
-    """Create, align and trim."""
-    manifests = read_manifests(keda, dapr, folder)
+def main(task: str, bootstrap: str, *folders: str) -> None:
+    """Create what is missing; to `tend` is to align and trim as well."""
+    manifests = read_manifests(*map(Path, folders))
     topics = list(manifests.topics.values())
     admin = KafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=TIMEOUT_MS)
     try:
         create_topics(admin, topics)
-        align_configs(admin, topics)
-        trim_topics(admin, topics, manifests.groups())
+        if task == "tend":
+            align_configs(admin, topics)
+            trim_topics(admin, topics, manifests.groups())
     finally:
         admin.close()
 
 
 if __name__ == "__main__":
-    tend(sys.argv[1], *map(Path, sys.argv[2:5]))
+    main(*sys.argv[1:])

@@ -5,36 +5,27 @@ import logging
 import os
 import secrets
 import signal
-import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-
-from msgspec import Struct
+from typing import Any, TypeVar
 
 from local import process
 from local.fleet import Fleet
 from local.gateway import Gateway
-from local.ground import Kept
+from local.ground import Kept, Running
 from local.kafka import Kafka, start_kafka
-from local.manifests import Manifests, read_manifests
+from local.manifests import read_manifests
 from local.postgres import Postgres, start_postgres
-from local.replica import ROOT
 from local.show import Display, choose_display
+from local.tend import Folders, care_for_topics, has_topics, tend_for_ever
 from taskflow.migrate import migrate
 from taskflow.settings import Settings
 
-TEND_SECONDS = 3600.0
+SECRET_BYTES = 32
+S = TypeVar("S", bound=Running)
 
 log = logging.getLogger("taskflow.local")
-
-
-class Folders(Struct, frozen=True):
-    """Where the manifests are."""
-
-    keda: Path = ROOT / "keda"
-    dapr: Path = ROOT / "dapr"
-    topics: Path = ROOT / "infra/kubernetes/base/topics"
 
 
 async def run(settings: Settings) -> None:
@@ -43,23 +34,37 @@ async def run(settings: Settings) -> None:
     Raises process.AlreadyRunning, process.StartFailed, ManifestError.
     """
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    display = choose_display()
     with process.claim(settings.data):
-        platform = Platform(settings, Folders(), choose_display())
-        starting = asyncio.create_task(platform.start())
-        stopping = asyncio.create_task(stop.wait())
+        platform = Platform(settings, Folders(), display)
         try:
-            await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if starting.done():
-                starting.result()
-                await stopping
+            await first_of(platform.start(), stop.wait())
+            await stop.wait()
         finally:
-            starting.cancel()
-            stopping.cancel()
-            await asyncio.gather(starting, stopping, return_exceptions=True)
+            display.close()
+            display.say("TaskFlow finishes what was begun and stops.")
             await platform.stop()
+
+
+async def first_of(*work: Coroutine[Any, Any, object]) -> None:
+    """Returns when one of them is done, having cancelled the others; raises what it raised."""
+    tasks = [asyncio.create_task(one) for one in work]
+    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+async def all_of(*work: Coroutine[Any, Any, None]) -> None:
+    """Runs them at once, waits for all, then raises what the first that failed raised."""
+    results = await asyncio.gather(*work, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
 
 
 class Platform:
@@ -69,16 +74,17 @@ class Platform:
         self, settings: Settings, folders: Folders, display: Display, *, gateway: bool = True
     ) -> None:
         self.settings = settings
-        self.manifests: Manifests = read_manifests(folders.keda, folders.dapr, folders.topics)
+        self.kafka = settings.kafka
         self._folders = folders
         self._display = display
-        self._with_gateway = gateway
+        self._data = settings.data.resolve()
+        self._logs = self._data / "logs"
         self._env = dict(os.environ)
         self._parts = AsyncExitStack()
-        self._logs = settings.data.resolve() / "logs"
         self._gateway: Gateway | None = None
-        self.fleet = Fleet(self.manifests, settings, self._env, told=self._show)
-        self.kafka = settings.kafka
+        self._with_gateway = gateway
+        manifests = read_manifests(folders.keda, folders.dapr, folders.topics)
+        self.fleet = Fleet(manifests, settings, self._env, told=self._show)
 
     @property
     def database(self) -> str:
@@ -86,27 +92,27 @@ class Platform:
 
     async def start(self) -> None:
         """Returns when the gateway answers and every function is fed."""
-        data = self.settings.data.resolve()
-        self._env["TASKFLOW_DATA"] = str(data)
-        self._env["TASKFLOW_SECRET"] = self.settings.secret or keep_secret(data / "secret")
-        await asyncio.gather(self._start_database(), self._start_log())
-        await self.fleet.start(self.kafka, self._logs)
+        self._env["TASKFLOW_DATA"] = str(self._data)
+        self._env["TASKFLOW_SECRET"] = self.settings.secret or keep_secret(self._data / "secret")
+        await all_of(self._start_database(), self._start_log())
         self._parts.push_async_callback(self.fleet.stop)
+        await self.fleet.start(self.kafka, self._logs)
         if self._with_gateway:
             await self._start_gateway()
-        self._in_background(self._tend())
+        tending = asyncio.create_task(tend_for_ever(self.kafka, self._folders, self._logs))
+        self._parts.callback(tending.cancel)
         self._show()
 
     async def _start_database(self) -> None:
         url = self.settings.database
         if not url:
-            kept = Kept("PostgreSQL", self._start_postgres, self._move_database)
-            url = (await self._start_kept(kept)).url
+            postgres = Kept("PostgreSQL", self._start_postgres, self._move_database)
+            url = (await self._start_kept(postgres)).url
         self._env["TASKFLOW_DATABASE"] = url
         await migrate(url)
 
     async def _start_postgres(self) -> Postgres:
-        return await start_postgres(self.settings.data)
+        return await start_postgres(self._data)
 
     async def _move_database(self, postgres: Postgres) -> None:
         if postgres.url != self.database:
@@ -117,15 +123,48 @@ class Platform:
 
     async def _start_log(self) -> None:
         if not self.kafka:
-            kept = Kept("Kafka", self._start_kafka, self._check_kafka)
-            self.kafka = (await self._start_kept(kept)).bootstrap
-        if not await self._has_topics():
-            await self._tend_topics()
+            kafka = Kept("Kafka", self._start_kafka, self._refuse_move)
+            self.kafka = (await self._start_kept(kafka)).bootstrap
+        if not await has_topics(self.kafka, self.fleet.manifests):
+            await care_for_topics("create", self.kafka, self._folders, self._logs)
 
     async def _start_kafka(self) -> Kafka:
-        return await start_kafka(self.settings.data, self._display.say)
+        return await start_kafka(self._data, self._display.say)
 
-    async def _check_kafka(self, kafka: Kafka) -> None:
+    async def _refuse_move(self, kafka: Kafka) -> None:
         if kafka.bootstrap != self.kafka:
-            log.error("Kafka came back at %s instead of %s", kafka.bootstrap, self.kafka)
+            log.error("Kafka's port was taken while it was down: starting anew is needed")
             os.kill(os.getpid(), signal.SIGTERM)
+
+    async def _start_kept(self, kept: Kept[S]) -> S:
+        server = await kept.start()
+        self._parts.push_async_callback(kept.stop)
+        kept.keep()
+        return server
+
+    async def _start_gateway(self) -> None:
+        role = {"TASKFLOW_DATABASE_ROLE": "taskflow_gateway", "TASKFLOW_DATABASE_POOL": "10"}
+        ways = {
+            "TASKFLOW_PUBLISH": f"kafka://{self.kafka}",
+            "TASKFLOW_PLATFORM": f"http://127.0.0.1:{self.fleet.port}",
+        }
+        self._gateway = Gateway(self.settings.port, lambda: self._env | role | ways, self._logs)
+        self._parts.push_async_callback(self._gateway.stop)
+        await self._gateway.start()
+        self._display.say(f"TaskFlow is at http://localhost:{self.settings.port}")
+
+    def _show(self) -> None:
+        self._display.show(self.fleet.read_state().functions)
+
+    async def stop(self) -> None:
+        await self._parts.aclose()
+
+
+def keep_secret(file: Path) -> str:
+    """The signing key in `file`, made at the first start and readable by its owner alone."""
+    if not file.exists():
+        draft = file.with_name(f"{file.name}.new")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(SECRET_BYTES))
+        draft.rename(file)
+    return file.read_text()

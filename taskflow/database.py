@@ -117,6 +117,8 @@ async def open_pool(settings: Settings) -> "asyncpg.Pool[asyncpg.Record]":
         statement_cache_size=0 if settings.database_pooled else 200,
         server_settings={
             "application_name": role or "taskflow",
+            # Instants are shown in UTC, wherever the server stands.
+            "timezone": "UTC",
             **({"role": role} if role else {}),
         },
     )

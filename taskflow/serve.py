@@ -253,7 +253,7 @@ class Worker:
             async with self.database.connection() as db:
                 for channel, payload in split_notices(notices):
                     await db.execute("SELECT pg_notify($1, $2)", channel, payload)
-        except Unavailable as error:
+        except Exception as error:
             log.warning("%s could not notify: %s", self.function.name, error)
 
     async def _drop_unreadable(self, entry: Entry, error: Unreadable) -> Outcome:

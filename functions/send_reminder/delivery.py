@@ -1,4 +1,4 @@
-"""One delivery, one reminder at one instant by one channel, and the ids that are derived from it."""
+"""One delivery: a reminder at one instant by one channel, and the ids that are derived from it."""
 
 from datetime import UTC, datetime
 

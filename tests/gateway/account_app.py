@@ -122,7 +122,8 @@ class AccountGateway:
 
     async def letter_token(self, recipient: str, purpose: str) -> str:
         """The token of the one letter to somebody."""
-        (token,) = [t for to, why, t in await self.letters() if (to, why) == (recipient, purpose)]
+        sought = recipient.lower(), purpose
+        (token,) = [t for to, why, t in await self.letters() if (to.lower(), why) == sought]
         return token
 
 

@@ -1,0 +1,127 @@
+"""The code and the manifests say the same, read both ways; so a function is its folder and its
+manifest, and nothing else has to be kept in step.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from functions.__main__ import find_functions
+
+from taskflow.events import TYPES, Record, Tick
+from taskflow.serve import Function, Within
+
+ROOT = Path(__file__).parent.parent
+FUNCTIONS = {function.app_id: function for function in find_functions()}
+MAX_CONNECTIONS = 100
+
+
+@cache
+def documents(folder: str) -> tuple[tuple[Path, Any], ...]:
+    paths = sorted((ROOT / folder).rglob("*.yaml"))
+    return tuple(
+        (path, document)
+        for path in paths
+        for document in yaml.safe_load_all(path.read_text())
+        if document
+    )
+
+
+def of_kind(folder: str, kind: str) -> dict[str, Any]:
+    found = [document for _, document in documents(folder) if document["kind"] == kind]
+    return {document["metadata"]["name"]: document for document in found}
+
+
+def subscriptions(app_id: str) -> list[Any]:
+    every = of_kind("dapr", "Subscription").values()
+    return [one for one in every if one["scopes"] == [app_id]]
+
+
+def kafka_triggers(app_id: str) -> list[Any]:
+    triggers = of_kind("keda", "ScaledObject")[app_id]["spec"]["triggers"]
+    return [t["metadata"] for t in triggers if t["type"] == "kafka"]
+
+
+def wanted_topics(function: Function) -> set[str]:
+    if Record in function.wakes_on:
+        return {f"{one}-dead-letters" for one in consumers() if one != function.app_id}
+    return {kind.topic for kind in function.wakes_on if kind is not Tick}
+
+
+def consumers() -> Iterable[str]:
+    return (app_id for app_id, one in FUNCTIONS.items() if Tick not in one.wakes_on)
+
+
+def test_every_function_has_its_manifest_and_the_other_way_round() -> None:
+    assert of_kind("keda", "Deployment").keys() == FUNCTIONS.keys()
+    assert of_kind("keda", "ScaledObject").keys() == FUNCTIONS.keys()
+
+
+def test_every_manifest_is_named_when_and_what() -> None:
+    for folder in ("keda", "dapr"):
+        for path, _ in documents(folder):
+            assert len(path.name.split(".")) == 3, path
+
+
+@pytest.mark.parametrize("app_id", FUNCTIONS)
+def test_a_function_is_woken_by_what_it_handles(app_id: str) -> None:
+    wanted = wanted_topics(FUNCTIONS[app_id])
+    assert {one["spec"]["topic"] for one in subscriptions(app_id)} == wanted
+    assert {trigger["topic"] for trigger in kafka_triggers(app_id)} == wanted
+    assert {trigger["consumerGroup"] for trigger in kafka_triggers(app_id)} <= {app_id}
+
+
+@pytest.mark.parametrize("app_id", FUNCTIONS)
+def test_deliveries_are_as_the_function_takes_them(app_id: str) -> None:
+    for one in subscriptions(app_id):
+        spec = one["spec"]
+        assert spec["routes"]["default"]
+        assert spec.get("bulkSubscribe", {}).get("enabled", False) is FUNCTIONS[app_id].batch
+        if Record in FUNCTIONS[app_id].wakes_on:
+            assert spec["metadata"]["rawPayload"] == "true"
+            assert "deadLetterTopic" not in spec
+        else:
+            assert spec["deadLetterTopic"] == f"{app_id}-dead-letters"
+
+
+@pytest.mark.parametrize("app_id", FUNCTIONS)
+def test_a_function_sleeps_at_zero_and_wakes_from_the_oldest(app_id: str) -> None:
+    spec = of_kind("keda", "ScaledObject")[app_id]["spec"]
+    assert spec["minReplicaCount"] == 0
+    assert {t["offsetResetPolicy"] for t in kafka_triggers(app_id)} <= {"earliest"}
+    assert {t["activationLagThreshold"] for t in kafka_triggers(app_id)} <= {"0"}
+    for trigger in kafka_triggers(app_id):
+        partitions = of_kind("infra/kubernetes/base/topics", "KafkaTopic")[trigger["topic"]]
+        assert spec["maxReplicaCount"] <= max(partitions["spec"]["partitions"], 6)
+
+
+def test_every_topic_exists_and_none_is_for_nobody() -> None:
+    emitted = {kind.topic for one in FUNCTIONS.values() for kind in one.emits}
+    read = {topic for one in FUNCTIONS.values() for topic in wanted_topics(one)}
+    named = {kind.topic for kind in TYPES.values() if kind.topic}
+    assert of_kind("infra/kubernetes/base/topics", "KafkaTopic").keys() == emitted | read | named
+
+
+def test_the_oldest_offset_is_read_on_both_sides() -> None:
+    component = of_kind("dapr", "Component")["taskflow"]
+    metadata = {one["name"]: one.get("value") for one in component["spec"]["metadata"]}
+    assert metadata["initialOffset"] == "oldest"
+
+
+def test_the_only_writer_of_the_audit_is_one() -> None:
+    assert of_kind("keda", "ScaledObject")["write-audit"]["spec"]["maxReplicaCount"] == 1
+
+
+def test_connections_fit_the_database() -> None:
+    total = 0
+    for app_id, deployment in of_kind("keda", "Deployment").items():
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        pool = {one["name"]: one.get("value") for one in container["env"]}["TASKFLOW_DATABASE_POOL"]
+        assert int(pool) == (1 if FUNCTIONS[app_id].batch else 2)
+        assert (FUNCTIONS[app_id].within is Within.nothing) or int(pool)
+        most = of_kind("keda", "ScaledObject")[app_id]["spec"]["maxReplicaCount"]
+        total += int(pool) * most
+    assert total + 11 <= MAX_CONNECTIONS * 0.8
