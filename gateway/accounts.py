@@ -92,8 +92,8 @@ def _check_zone(name: str) -> str:
 
 def _normalize_password(given: str) -> str:
     """NFC (RFC 8265): the same password typed on another keyboard is the same password."""
-    if "\0" in given:
-        raise PydanticCustomError("password", "must not hold NUL")
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in given):
+        raise PydanticCustomError("password", "must not hold NUL or lone surrogates")
     return unicodedata.normalize("NFC", given)
 
 

@@ -5,11 +5,11 @@ from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Response
-from gateway.identity import Identity, Who, require
-from gateway.outbox import announcing
 from sqlalchemy import select, text
 
 from gateway.context import Context, Ctx
+from gateway.identity import Identity, Who, require
+from gateway.outbox import announcing
 from gateway.pages import read_cursor, read_limit, write_cursor
 from gateway.tables import DeadLetterRow, TaskRow
 from taskflow.attempts import event_key

@@ -124,9 +124,9 @@ class Body(BaseModel):
 
 
 def read_line(given: str) -> str:
-    """`given` on one line: NFC, trimmed. Raises for control characters."""
+    """`given` on one line: NFC, trimmed. Raises for control characters and lone surrogates."""
     line = unicodedata.normalize("NFC", given).strip()
-    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in line):
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in line):
         raise PydanticCustomError("line", "must be one line without control characters")
     return line
 

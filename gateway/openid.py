@@ -31,6 +31,8 @@ SKEW = 10
 KEYS_LAST = timedelta(hours=1)
 FETCH_AT_MOST_EVERY = timedelta(seconds=10)
 FETCH_SECONDS = 5.0
+# What a document of the wrong shape raises while it is taken apart.
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
 
 DELETED = "SELECT deleted_at FROM users WHERE oidc_subject = :subject AND deleted_at IS NOT NULL"
 RELEASE = "UPDATE users SET oidc_subject = NULL WHERE oidc_subject = :subject"
@@ -122,11 +124,13 @@ class IssuerKeys:
 
     async def _read_again(self, now: datetime) -> None:
         """What cannot be read leaves the keys as they were: an outage there is none here."""
-        self._asked_at = now
         try:
             self._keys = await fetch_keys(self._issuer)
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        except (httpx.HTTPError, *MALFORMED) as error:
             log.warning("the keys of %s cannot be read: %s", self._issuer, error)
+        finally:
+            # Afterwards, so that whoever comes meanwhile waits for these keys.
+            self._asked_at = now
 
 
 async def fetch_keys(issuer: str) -> dict[str | None, Key]:
@@ -153,7 +157,7 @@ def _read_key(given: dict[str, Any]) -> Key | None:
         return None
     try:
         return JWKRegistry.import_key(given)
-    except (JoseError, ValueError):
+    except (JoseError, *MALFORMED):
         return None
 
 
@@ -172,7 +176,6 @@ async def _admit(context: Context, subject: str, claims: dict[str, Any]) -> User
         user = _make_user(writing, email, subject, claims)
         if await add_user(writing, user):
             return user
-        # Two of this person's requests came at once, and the other was first.
         mine = await find_user(writing.db, col(User.oidc_subject) == subject)
     if mine is None:
         raise unauthenticated("The account was made meanwhile; try again.")
@@ -201,11 +204,16 @@ def _read_address(claims: dict[str, Any]) -> str:
 async def _link(writing: Writing, user: User, subject: str, claims: dict[str, Any]) -> User:
     """Makes the account theirs. If nobody had proved its address, whoever made it loses their way
     in: they may have waited for just this person."""
+    if user.oidc_subject == subject:
+        # Another of this person's first requests was faster.
+        return user
     if claims.get("email_verified") is not True:
         detail = "The address has an account here, and the issuer has not verified it: log in here."
         raise Refused("forbidden", detail, status=403)
     done = await writing.db.execute(text(LINK), {"id": user.id, "subject": subject})
     if not done.rowcount:
+        if await find_user(writing.db, col(User.oidc_subject) == subject):
+            return user
         detail = "The address has an account of somebody else at the issuer."
         raise Refused("forbidden", detail, status=403)
     if not user.email_verified:

@@ -8,12 +8,12 @@ from uuid import UUID, uuid5
 
 import msgspec
 from fastapi import APIRouter, Request, Response
-from gateway.identity import Identity, Who
-from msgspec import UNSET, Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gateway.bodies import LARGEST_BATCH, read_bytes, read_json
 from gateway.commands import Intent, pending, read_intent, show_results, submit
 from gateway.context import Context, Ctx
+from gateway.identity import Identity, Who
 from gateway.outcomes import Outcome, Result
 from gateway.schemas import accepts
 from gateway.task_rows import find_streams
@@ -35,7 +35,7 @@ class BatchOperation(Struct, forbid_unknown_fields=True):
 
     op: Literal["create", "update", "complete", "reopen", "cancel", "delete"]
     id: str | None = None
-    task: msgspec.Raw = msgspec.Raw(b"null")
+    task: msgspec.Raw | UnsetType = UNSET
 
 
 class Batch(Struct, forbid_unknown_fields=True):
@@ -82,12 +82,11 @@ def read_operations(
 
 
 def _read_task(line: BatchOperation) -> TaskInput | None:
-    given = bytes(line.task) != b"null"
     if line.op not in ("create", "update"):
-        if given:
+        if line.task is not UNSET:
             raise invalid("task", f"does not go with {line.op}")
         return None
-    if not given:
+    if line.task is UNSET:
         raise invalid("task", "is required")
     task = read_json(bytes(line.task), _INPUT)
     if line.op == "create" and line.id is not None and task.id is UNSET:

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import msgspec
 from fastapi import Response
-from gateway.identity import Identity
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import (
     BigInteger,
@@ -26,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy import cast as sql_cast
 
 from gateway.context import Context
+from gateway.identity import Identity
 from gateway.pages import read_cursor, read_limit, write_cursor
 from gateway.tables import TaskRow
 from gateway.task_rows import SHOWN

@@ -122,4 +122,8 @@ class Inlet:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.commit()
-        await self._consumer.stop()
+        try:
+            await self._consumer.stop()
+        except asyncio.CancelledError:
+            # The consumer raises the cancellation of its own fetch, and then closes no connection.
+            await self._consumer._client.close()

@@ -60,9 +60,9 @@ class Outlet:
 
     async def _open(self) -> AIOKafkaProducer:
         async with self._opening:
-            if self._producer is None:
-                self._producer = await start_producer(self._bootstrap)
-            return self._producer
+            producer = self._producer or await start_producer(self._bootstrap)
+            self._producer = producer
+        return producer
 
     def _replace_if_broken(
         self, producer: AIOKafkaProducer | None, error: Exception | None

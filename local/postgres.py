@@ -219,12 +219,13 @@ async def run_program(name: str, *arguments: str, told: str = "") -> str:
     """Run one of the wheel's programs and return what it says; StartFailed if it fails."""
     running = await asyncio.create_subprocess_exec(
         *process.tie_to_us([program(name), *arguments], user=choose_user()),
-        stdin=asyncio.subprocess.PIPE,
+        # Nobody reads an empty one: closing it races with the program's end.
+        stdin=asyncio.subprocess.PIPE if told else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
     async with process.ended_on_failure(running):
-        said, _ = await running.communicate(told.encode())
+        said, _ = await running.communicate(told.encode() or None)
     if running.returncode:
         raise process.StartFailed(f"{name} ended with code {running.returncode}:\n{said.decode()}")
     return said.decode()

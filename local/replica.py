@@ -104,4 +104,6 @@ async def spawn(
             env=surroundings.environment(function),
             cwd=ROOT,
             pass_fds=(number,),
+            # Ctrl-C is for us alone: we end it when what it was given is done.
+            start_new_session=True,
         )

@@ -2,9 +2,10 @@
 JSON for each change where nobody looks.
 """
 
+import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Protocol
 
@@ -115,4 +116,12 @@ def choose_display(output: IO[str] = sys.stdout) -> Display:
     return Screen() if output.isatty() else Lines(output)
 
 
-Progress = Callable[[str], None]
+class Warnings(logging.Handler):
+    """Says what the platform itself warns of; what libraries say is in the log file alone."""
+
+    def __init__(self, display: Display) -> None:
+        super().__init__(logging.WARNING)
+        self._display = display
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._display.say(record.getMessage())

@@ -7,6 +7,7 @@ import secrets
 import signal
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from local.ground import Kept, Running
 from local.kafka import Kafka, start_kafka
 from local.manifests import read_manifests
 from local.postgres import Postgres, start_postgres
-from local.show import Display, choose_display
+from local.show import Display, Warnings, choose_display
 from local.tend import Folders, care_for_topics, has_topics, tend_for_ever
 from taskflow.migrate import migrate
 from taskflow.settings import Settings
@@ -38,6 +39,7 @@ async def run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     display = choose_display()
     with process.claim(settings.data):
+        log_to(settings.data / "logs" / "platform.log", display)
         platform = Platform(settings, Folders(), display)
         try:
             await first_of(platform.start(), stop.wait())
@@ -46,6 +48,15 @@ async def run(settings: Settings) -> None:
             display.close()
             display.say("TaskFlow finishes what was begun and stops.")
             await platform.stop()
+
+
+def log_to(file: Path, display: Display) -> None:
+    """Everything into the file; our own warnings to the display as well."""
+    logging.basicConfig(
+        stream=TextIOWrapper(process.open_log(file), write_through=True),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    log.addHandler(Warnings(display))
 
 
 async def first_of(*work: Coroutine[Any, Any, object]) -> None:

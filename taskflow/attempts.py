@@ -7,6 +7,7 @@ from datetime import datetime
 from taskflow.database import Connection
 
 TRACE_CHARACTERS = 8_000
+LONGEST_KEY = 500
 
 COUNT_ATTEMPT = """
 INSERT INTO attempts AS a (consumer, event_key, count, reason, trace, updated_at)
@@ -19,8 +20,9 @@ RETURNING count
 
 
 def event_key(source: str, event_id: str) -> str:
-    """What the attempts at an event are counted under."""
-    return f"{source}#{event_id}"
+    """What the attempts at an event are counted under; fit for an index, whatever its id is."""
+    key = f"{source}#{event_id}"
+    return key if len(key) <= LONGEST_KEY and "\0" not in key else body_key(key.encode())
 
 
 def body_key(body: bytes) -> str:

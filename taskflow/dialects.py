@@ -112,8 +112,9 @@ def _read_bulk(body: bytes) -> Delivery:
 
 def _read_binary(headers: Headers, body: bytes) -> Entry:
     """Binary mode by the CloudEvents library, loaded only where somebody speaks it."""
+    from cloudevents.conversion import to_structured
     from cloudevents.exceptions import GenericException
-    from cloudevents.http import from_http, to_structured
+    from cloudevents.http import from_http
 
     try:
         return _read_entry("", to_structured(from_http(dict(headers), body))[1])

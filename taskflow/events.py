@@ -466,6 +466,10 @@ class Tick(Payload, frozen=True, kw_only=True):
     type = "taskflow.tick.v1"
     topic = ""
 
+    @property
+    def key(self) -> str:
+        return ""
+
 
 class Record(Payload, frozen=True, kw_only=True):
     """A record of a dead-letter topic, byte for byte, with where it came from."""
@@ -479,6 +483,10 @@ class Record(Payload, frozen=True, kw_only=True):
     offset: int
     record_key: str | None = None
     consumer: str
+
+    @property
+    def key(self) -> str:
+        return self.record_key or ""
 
 
 # --- reading and deriving ----------------------------------------------------------------------

@@ -295,13 +295,14 @@ def record_event(record: Record, now: datetime) -> Event[Record]:
 
 
 def split_notices(notices: Iterable[Notice]) -> list[tuple[str, str]]:
-    """(channel, payload) pairs: ids joined by commas, no payload beyond NOTIFY's limit."""
+    """(channel, payload) pairs: ids joined by commas, no payload beyond NOTIFY's limit; an id that
+    is no hint to anybody, for its length, is left out."""
     channels: dict[str, list[str]] = defaultdict(list)
     for notice in notices:
-        channels[notice.channel] += notice.ids
+        channels[notice.channel] += [one for one in notice.ids if len(one) < NOTIFY_BYTES]
     pairs = []
     for channel, ids in channels.items():
-        per_payload = NOTIFY_BYTES // (max(map(len, ids)) + 1)
+        per_payload = NOTIFY_BYTES // (max(map(len, ids), default=0) + 1)
         pairs += [
             (channel, ",".join(ids[start : start + per_payload]))
             for start in range(0, len(ids), per_payload)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from functions.__main__ import find_functions
 
+from functions.__main__ import find_functions
 from taskflow.events import TYPES, Record, Tick
 from taskflow.serve import Function, Within
 

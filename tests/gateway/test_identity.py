@@ -85,6 +85,10 @@ def encode(part: Claims) -> str:
     return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
 
 
+def without(claims: Claims, name: str) -> Claims:
+    return {key: value for key, value in claims.items() if key != name}
+
+
 CHANGED: dict[str, Callable[[Claims], Claims]] = {
     "another issuer": lambda c: c | {"iss": "somebody"},
     "another audience": lambda c: c | {"aud": "somebody"},
@@ -94,9 +98,11 @@ CHANGED: dict[str, Callable[[Claims], Claims]] = {
     "issued tomorrow": lambda c: c | {"iat": c["iat"] + 86400},
     "another person's session": lambda c: c | {"sub": str(uuid4())},
     "an unknown session": lambda c: c | {"sid": str(uuid4())},
-} | {
-    f"no {name}": (lambda name: lambda c: {k: v for k, v in c.items() if k != name})(name)
-    for name in ("iss", "aud", "exp", "sub", "sid")
+    "no issuer": lambda c: without(c, "iss"),
+    "no audience": lambda c: without(c, "aud"),
+    "no end": lambda c: without(c, "exp"),
+    "nobody": lambda c: without(c, "sub"),
+    "no session": lambda c: without(c, "sid"),
 }
 
 
@@ -448,7 +454,7 @@ def test_the_matrix_names_every_endpoint() -> None:
         for module in (accounts, api_tokens, channels, sessions)
         for route in module.router.routes
         if isinstance(route, APIRoute)
-        for method in route.methods
+        for method in route.methods or ()
     ]
     assert sorted(routes) == sorted(OPEN | MATRIX.keys())
 

@@ -8,7 +8,6 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 import uvicorn
@@ -31,7 +30,7 @@ async def address(app: FastAPI) -> AsyncIterator[str]:
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started:
         await asyncio.sleep(0.01)
-    yield "127.0.0.1:%d" % listening.getsockname()[1]
+    yield f"127.0.0.1:{listening.getsockname()[1]}"
     server.should_exit = True
     await serving
 

@@ -1,0 +1,82 @@
+"""What probes, Prometheus and the person who runs it are told."""
+
+import httpx
+import msgspec
+import pytest
+from fastapi import FastAPI
+
+from gateway.app import create_app
+from gateway.limits import Limiter
+from taskflow.settings import Settings
+from tests.gateway.log import LiveLog
+
+Client = httpx.AsyncClient
+
+
+async def test_alive_and_ready(anyone: Client, live_log: LiveLog) -> None:
+    assert (await anyone.get("/healthz")).json() == {"status": "ok"}
+    ready = await anyone.get("/readyz")
+    assert (ready.status_code, ready.json()["status"]) == (200, "ok")
+    live_log.down = True
+    for path in ("/readyz", "/api/health"):
+        broken = await anyone.get(path)
+        assert broken.status_code == 503
+        assert broken.json()["checks"] == {"database": "up", "log": "down", "sidecar": "up"}
+
+
+async def test_a_database_that_is_away_is_named(
+    gateway_settings: Settings, live_log: LiveLog
+) -> None:
+    away = msgspec.structs.replace(gateway_settings, database="postgresql://x@127.0.0.1:1/x")
+    app = create_app(away, live_log)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app), base_url="http://localhost"
+        ) as client,
+    ):
+        login = {"email": "a@example.com", "password": "whatever it is"}
+        answer = await client.post("/v1/auth/login", json=login)
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+        assert (await client.get("/readyz")).json()["checks"]["database"] == "down"
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_requests_are_counted_by_route(paris: Client) -> None:
+    await paris.get("/v1/tasks")
+    text = (await paris.get("/metrics")).text
+    assert 'taskflow_requests_total{method="GET",route="/v1/tasks",status="200"}' in text
+
+
+async def test_the_system_is_for_admins(paris: Client) -> None:
+    assert (await paris.get("/v1/system")).status_code == 403
+
+
+async def test_unknown_paths_and_methods_are_problems(anyone: Client) -> None:
+    missing = await anyone.get("/v1/nothing")
+    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+    assert (await anyone.put("/v1/tasks")).status_code == 405
+
+
+async def test_the_interface_describes_itself(anyone: Client) -> None:
+    described = (await anyone.get("/openapi.json")).json()
+    assert "/v1/tasks/{task_id}/complete" in described["paths"]
+    assert described["components"]["schemas"]["Task"]["properties"]["recurrence"]
+
+
+@pytest.mark.parametrize("rate", [5.0])
+async def test_who_sends_too_much_waits(app: FastAPI, paris: Client, rate: float) -> None:
+    app.state.limiter = Limiter(rate)
+    answers = [await paris.get("/v1/tasks?limit=1") for _ in range(12)]
+    refused = [a for a in answers if a.status_code == 429]
+    assert answers[0].headers["ratelimit-limit"] == "5"
+    assert refused
+    assert refused[0].json()["code"] == "rate_limited"
+    assert refused[0].headers["retry-after"]
+
+
+def test_a_bucket_refills() -> None:
+    limiter = Limiter(2.0)
+    left = [limiter.take("a", now) for now in (0.0, 0.0, 0.0, 0.5, 10.0, 10.0, 10.0)]
+    assert [value >= 0 for value in left] == [True, True, False, True, True, True, False]
+    assert limiter.take("b", 0.0) >= 0
