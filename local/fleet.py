@@ -48,15 +48,22 @@ class Fleet:
         self._server: Server | None = None
         self._watching: asyncio.Task[None] | None = None
         self.scalers: list[Scaler] = []
-        self.port = 0
+        # Open before it is served, so that others can be told of it; who asks early waits.
+        self._listener = socket.create_server(("127.0.0.1", 0))
+
+    @property
+    def port(self) -> int:
+        """Where the API listens on 127.0.0.1."""
+        port: int = self._listener.getsockname()[1]
+        return port
 
     async def start(self, bootstrap: str, logs: Path) -> None:
         """Every function reads from `bootstrap`; none has a process until something is there."""
         self._outlet = Outlet(bootstrap)
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.port = listener.getsockname()[1]
         self._env["TASKFLOW_PUBLISH"] = f"dapr://127.0.0.1:{self.port}/{self.manifests.pubsub}"
-        self._server = Server(Api(self._outlet, self.manifests.pubsub, self.read_state), listener)
+        self._server = Server(
+            Api(self._outlet, self.manifests.pubsub, self.read_state), self._listener
+        )
         surroundings = Surroundings(self._env, secrets.token_urlsafe(24), logs)
         self.scalers = [
             self._make_scaler(Sidecar(one, self.manifests, bootstrap, self._outlet), surroundings)
@@ -102,6 +109,7 @@ class Fleet:
         await asyncio.gather(*(scaler.stop() for scaler in self.scalers))
         if self._server is not None:
             await self._server.stop()
+        self._listener.close()
         if self._outlet is not None:
             await self._outlet.close()
 

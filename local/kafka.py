@@ -83,6 +83,10 @@ BROKER = {
 
 SHORT_SESSIONS = {"broker.heartbeat.interval.ms": 250, "broker.session.timeout.ms": 1000}
 
+# What the broker says when it can both serve and be ended in order: until then, though its port is
+# open, it answers a request to end by ending at once.
+STARTED = "Kafka Server started"
+
 LOGGING = {
     "handlers": "java.util.logging.FileHandler",
     ".level": "WARNING",
@@ -91,6 +95,9 @@ LOGGING = {
     "java.util.logging.FileHandler.append": "true",
     "java.util.logging.FileHandler.formatter": "java.util.logging.SimpleFormatter",
     "java.util.logging.SimpleFormatter.format": "%1$tF %1$tT.%1$tL %4$s %3$s %5$s%6$s%n",
+    # The one that says STARTED says it to us.
+    "kafka.server.KafkaRaftServer.level": "INFO",
+    "kafka.server.KafkaRaftServer.handlers": "java.util.logging.ConsoleHandler",
 }
 
 
@@ -153,7 +160,7 @@ async def start_kafka(data: Path, progress: Progress, cache: Path = CACHE) -> Ka
     if killed:
         await expire_session(runtime, home)
     port = configure(home, BROKER)
-    broker = await run_broker(runtime, home, port, runtime.quick_start)
+    broker = await run_broker(runtime, home, runtime.quick_start)
     return Kafka(f"127.0.0.1:{port}", broker.pid, killed, broker)
 
 
@@ -174,23 +181,24 @@ async def expire_session(runtime: Runtime, home: Path) -> None:
     The controller refuses a broker whose killed predecessor still has a session, and it gives
     that one a whole new session at its own start: long sessions would mean a minute's wait.
     """
-    port = configure(home, BROKER | SHORT_SESSIONS)
-    broker = await run_broker(runtime, home, port, runtime.quick_start)
+    configure(home, BROKER | SHORT_SESSIONS)
+    broker = await run_broker(runtime, home, runtime.quick_start)
     await process.end(broker, SIGTERM)
 
 
-async def run_broker(
-    runtime: Runtime, home: Path, port: int, option: str
-) -> asyncio.subprocess.Process:
-    """Run the broker configured in `home`; return when it accepts connections on `port`."""
+async def run_broker(runtime: Runtime, home: Path, option: str) -> asyncio.subprocess.Process:
+    """Run the broker configured in `home`; return when it has started."""
     log = home / "console.log"
+    if log.exists():
+        log.replace(home / "console.log.1")
     logging = f"-Djava.util.logging.config.file={home / 'logging.properties'}"
     argv = [*runtime.java(logging, option), "kafka.Kafka", str(home / "server.properties")]
     broker = await process.spawn(argv, log=log, death_signal=SIGTERM)
     async with process.ended_on_failure(broker, SIGTERM):
         (home / "kafka.pid").write_text(f"{broker.pid}\n")
-        await process.wait_for_port(port, broker)
-        process.check_running(broker, "Kafka", log)
+        while STARTED not in log.read_text(errors="replace"):
+            process.check_running(broker, "Kafka", log)
+            await asyncio.sleep(process.POLL_SECONDS)
     return broker
 
 
@@ -265,9 +273,9 @@ async def rehearse(runtime: Runtime, home: Path) -> None:
     At the broker's end Java writes what it saw; without that, later starts are slower, no more.
     """
     watched = home / "classes.aot"
-    port = configure(home, BROKER)
+    configure(home, BROKER)
     await run_storage_tool(runtime, home)
-    broker = await run_broker(runtime, home, port, f"-XX:AOTCacheOutput={watched}")
+    broker = await run_broker(runtime, home, f"-XX:AOTCacheOutput={watched}")
     await process.end(broker, SIGTERM, patience=120)
     (home / "log" / "bootstrap.checkpoint").rename(runtime.bootstrap_records)
     if watched.exists():

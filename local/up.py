@@ -5,8 +5,7 @@ import logging
 import os
 import secrets
 import signal
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import Coroutine, Mapping
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +14,7 @@ from local import process
 from local.fleet import Fleet
 from local.gateway import Gateway
 from local.ground import Kept, Running
-from local.kafka import Kafka, start_kafka
+from local.kafka import Kafka, choose_ports, start_kafka
 from local.manifests import read_manifests
 from local.postgres import Postgres, start_postgres
 from local.show import Display, Warnings, choose_display
@@ -24,6 +23,7 @@ from taskflow.migrate import migrate
 from taskflow.settings import Settings
 
 SECRET_BYTES = 32
+GATEWAY_POOL = "10"
 S = TypeVar("S", bound=Running)
 
 log = logging.getLogger("taskflow.local")
@@ -79,22 +79,22 @@ async def all_of(*work: Coroutine[Any, Any, None]) -> None:
 
 
 class Platform:
-    """What runs now; parts are ended in the reverse order of their start."""
+    """What runs now, and how it is ended."""
 
     def __init__(
         self, settings: Settings, folders: Folders, display: Display, *, gateway: bool = True
     ) -> None:
-        self.settings = settings
-        self.kafka = settings.kafka
+        manifests = read_manifests(folders.keda, folders.dapr, folders.topics)
+        self._settings = settings
         self._folders = folders
         self._display = display
         self._data = settings.data.resolve()
         self._logs = self._data / "logs"
-        self._env = dict(os.environ)
-        self._parts = AsyncExitStack()
-        self._gateway: Gateway | None = None
-        self._with_gateway = gateway
-        manifests = read_manifests(folders.keda, folders.dapr, folders.topics)
+        self._env = child_environment(os.environ)
+        self._servers: list[Kept[Any]] = []
+        self._tending: asyncio.Task[None] | None = None
+        self._gateway = self._make_gateway() if gateway else None
+        self.kafka = settings.kafka
         self.fleet = Fleet(manifests, settings, self._env, told=self._show)
 
     @property
@@ -102,20 +102,21 @@ class Platform:
         return self._env["TASKFLOW_DATABASE"]
 
     async def start(self) -> None:
-        """Returns when the gateway answers and every function is fed."""
+        """Returns when the gateway answers and every function is fed.
+
+        The gateway loads while Kafka starts: each takes about a second.
+        """
         self._env["TASKFLOW_DATA"] = str(self._data)
-        self._env["TASKFLOW_SECRET"] = self.settings.secret or keep_secret(self._data / "secret")
-        await all_of(self._start_database(), self._start_log())
-        self._parts.push_async_callback(self.fleet.stop)
-        await self.fleet.start(self.kafka, self._logs)
-        if self._with_gateway:
-            await self._start_gateway()
-        tending = asyncio.create_task(tend_for_ever(self.kafka, self._folders, self._logs))
-        self._parts.callback(tending.cancel)
+        self._env["TASKFLOW_SECRET"] = self._settings.secret or keep_secret(self._data / "secret")
+        if not self.kafka:
+            self.kafka = foresee_kafka(self._data / "kafka")
+        database = asyncio.create_task(self._start_database())
+        await all_of(self._start_functions(database), self._start_gateway(database))
+        self._tending = asyncio.create_task(tend_for_ever(self.kafka, self._folders, self._logs))
         self._show()
 
     async def _start_database(self) -> None:
-        url = self.settings.database
+        url = self._settings.database
         if not url:
             postgres = Kept("PostgreSQL", self._start_postgres, self._move_database)
             url = (await self._start_kept(postgres)).url
@@ -132,43 +133,70 @@ class Platform:
                 await self._gateway.restart()
             await self.fleet.restart()
 
-    async def _start_log(self) -> None:
-        if not self.kafka:
-            kafka = Kept("Kafka", self._start_kafka, self._refuse_move)
-            self.kafka = (await self._start_kept(kafka)).bootstrap
+    async def _start_functions(self, database: "asyncio.Task[None]") -> None:
+        if not self._settings.kafka:
+            await self._start_kept(Kept("Kafka", self._start_kafka, self._refuse_move))
         if not await has_topics(self.kafka, self.fleet.manifests):
             await care_for_topics("create", self.kafka, self._folders, self._logs)
+        await database
+        await self.fleet.start(self.kafka, self._logs)
 
     async def _start_kafka(self) -> Kafka:
         return await start_kafka(self._data, self._display.say)
 
     async def _refuse_move(self, kafka: Kafka) -> None:
         if kafka.bootstrap != self.kafka:
-            log.error("Kafka's port was taken while it was down: starting anew is needed")
+            log.error("Kafka's port was taken while it was down: TaskFlow must be started anew")
             os.kill(os.getpid(), signal.SIGTERM)
 
     async def _start_kept(self, kept: Kept[S]) -> S:
+        self._servers.append(kept)
         server = await kept.start()
-        self._parts.push_async_callback(kept.stop)
         kept.keep()
         return server
 
-    async def _start_gateway(self) -> None:
-        role = {"TASKFLOW_DATABASE_ROLE": "taskflow_gateway", "TASKFLOW_DATABASE_POOL": "10"}
-        ways = {
+    def _make_gateway(self) -> Gateway:
+        return Gateway(self._settings.port, self._gateway_environment, self._logs)
+
+    def _gateway_environment(self) -> dict[str, str]:
+        return {
+            **self._env,
+            "TASKFLOW_DATABASE_ROLE": "taskflow_gateway",
+            "TASKFLOW_DATABASE_POOL": GATEWAY_POOL,
             "TASKFLOW_PUBLISH": f"kafka://{self.kafka}",
             "TASKFLOW_PLATFORM": f"http://127.0.0.1:{self.fleet.port}",
         }
-        self._gateway = Gateway(self.settings.port, lambda: self._env | role | ways, self._logs)
-        self._parts.push_async_callback(self._gateway.stop)
-        await self._gateway.start()
-        self._display.say(f"TaskFlow is at http://localhost:{self.settings.port}")
+
+    async def _start_gateway(self, database: "asyncio.Task[None]") -> None:
+        await asyncio.wait((database,))
+        if self._gateway is not None and not database.cancelled() and not database.exception():
+            await self._gateway.start()
+            self._display.say(f"TaskFlow is at http://localhost:{self._settings.port}")
 
     def _show(self) -> None:
         self._display.show(self.fleet.read_state().functions)
 
     async def stop(self) -> None:
-        await self._parts.aclose()
+        """First who asks, then who works, then what they stand on."""
+        if self._tending is not None:
+            self._tending.cancel()
+            await asyncio.gather(self._tending, return_exceptions=True)
+        if self._gateway is not None:
+            await self._gateway.stop()
+        await self.fleet.stop()
+        await all_of(*(server.stop() for server in self._servers))
+
+
+def foresee_kafka(home: Path) -> str:
+    """Where Kafka will listen, chosen before it starts so that others can be told."""
+    home.mkdir(parents=True, exist_ok=True)
+    port, _ = choose_ports(home / "ports")
+    return f"127.0.0.1:{port}"
+
+
+def child_environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """What all children are given. Without bytecode a cold start takes three times as long."""
+    return {name: value for name, value in ours.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def keep_secret(file: Path) -> str:

@@ -4,7 +4,7 @@ that each rule can be read and tested as a table, and a repeat gives the same an
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct, structs, to_builtins
@@ -31,11 +31,19 @@ from taskflow.events import (
     TaskUpdated,
     UpdateTask,
     derive_id,
+    occurrence_id,
 )
 from taskflow.read_task import DEFAULT_CHANNEL, local_due, move_rule, read_fields, read_reminders
-from taskflow.recurrence import InvalidRecurrence, end_before, split_count
+from taskflow.recurrence import (
+    InvalidRecurrence,
+    end_before,
+    iterate_occurrences,
+    read_recurrence,
+    split_count,
+)
 from taskflow.task import Reminder, Series, Status, Task
 
+F = TypeVar("F", bound=TaskFact)
 CONTENT = ("title", "notes", "priority", "tags", "reminders")
 UNSEEN = ("version", "updated_at")
 
@@ -52,14 +60,14 @@ class Stored(Struct, frozen=True):
 class State(Struct):
     """What a batch of commands may touch, loaded and locked before, changed as they are decided.
 
-    `zones` maps the accounts that exist to their zone; `occurrences` holds the (series,
-    recurrence id) pairs that were ever created.
+    `zones` maps the accounts that exist to their zone; `occurrences` maps the (series, recurrence
+    id) pairs that were ever created to their task, but for those that went with an older rule.
     """
 
     zones: dict[str, str]
     tasks: dict[str, Stored]
     series: dict[str, Series]
-    occurrences: set[tuple[str, str]]
+    occurrences: dict[tuple[str, str], str]
 
 
 class Decision(Struct):
@@ -123,7 +131,7 @@ def create_task(command: CreateTask, state: State, at: datetime) -> Decision:
     if stored is not None:
         return _create_again(command, stored, task)
     series = [_new_series(task, command.user_id, task.id, at)] if task.recurrence else []
-    state.occurrences |= {(one.id, one.anchor) for one in series}
+    state.occurrences |= {(one.id, one.anchor): task.id for one in series}
     fact = _fact(TaskCreated, command, None, task, series[0] if series else None, at)
     return Decision(201, task, [fact], series)
 
@@ -167,18 +175,49 @@ def _template(task: Task) -> dict[str, Any]:
 def create_occurrence(command: CreateOccurrence, state: State, at: datetime) -> Decision:
     """The next occurrence, unless it was ever created or the rule has changed since."""
     series = state.series.get(command.series_id)
-    key = (command.series_id, command.recurrence_id)
     if series is None or series.user_id != command.user_id:
         raise not_found(f"The series {command.series_id}")
     if series.version != command.series_version:
         raise Refused("superseded", "The rule of the series has changed since.", status=409)
+    command = _pass_ended(command, series, state)
+    key = (series.id, command.recurrence_id)
+    stored = state.tasks.get(state.occurrences.get(key, command.task_id))
     if key in state.occurrences:
-        stored = state.tasks.get(command.task_id)
         return Decision(200, stored.task if stored else None)
-    state.occurrences.add(key)
+    if stored is not None and (not stored.deleted or stored.user_id != series.user_id):
+        raise Refused("id_taken", f"The id {command.task_id} is another task's.", status=409)
+    state.occurrences[key] = command.task_id
     task = _occurrence(command, series, at)
+    if stored is not None:
+        version, since = stored.task.version + 1, stored.task.created_at
+        task = structs.replace(task, version=version, created_at=since)
     series = structs.replace(series, used=series.used + 1)
     return Decision(201, task, [_fact(TaskCreated, command, None, task, series, at)], [series])
+
+
+def _pass_ended(command: CreateOccurrence, series: Series, state: State) -> CreateOccurrence:
+    """The same command, or about the first later occurrence that has not ended: what followed one
+    that ended early may have gone with an older rule."""
+
+    def ended(recurrence_id: str) -> bool:
+        task_id = state.occurrences.get((series.id, recurrence_id))
+        stored = state.tasks.get(task_id or "")
+        return stored is not None and (stored.deleted or stored.task.status != "open")
+
+    here = command.recurrence_id
+    if series.recurrence.repeat_from == "completion" or not ended(here):
+        return command
+    later = iterate_occurrences(series.dates, after=datetime.fromisoformat(here))
+    found = next((one for one in later if not ended(one.recurrence_id)), None)
+    if found is None:
+        return command
+    return structs.replace(
+        command,
+        task_id=occurrence_id(series.id, found.recurrence_id),
+        recurrence_id=found.recurrence_id,
+        due_at=found.due_at,
+        due_on=found.due_on,
+    )
 
 
 def _occurrence(command: CreateOccurrence, series: Series, at: datetime) -> Task:
@@ -224,7 +263,7 @@ def _begin_series(command: UpdateTask, state: State, new: Task, at: datetime) ->
     earlier = state.series.get(series.id)
     if earlier is not None:
         series = structs.replace(series, version=earlier.version + 1)
-    state.occurrences.add((series.id, series.anchor))
+    state.occurrences[series.id, series.anchor] = new.id
     decision = _changed(TaskUpdated, command, state.tasks[new.id], new, series, at)
     return structs.replace(decision, series=[series])
 
@@ -241,12 +280,13 @@ def _restate(
         new,
         series_id=followed.id,
         recurrence=followed.recurrence,
-        recurrence_id=followed.anchor if split else new.recurrence_id,
+        # A task that moved on with its rule stands at the new date, which must not come again.
+        recurrence_id=followed.anchor if split else max(new.recurrence_id or "", followed.anchor),
     )
     stored = state.tasks[new.id]
     decision = _changed(TaskUpdated, command, stored, new, followed, at)
     facts = [*decision.facts, *_restate_others(command, state, series, new, at)]
-    state.occurrences.add((followed.id, new.recurrence_id or ""))
+    state.occurrences[followed.id, new.recurrence_id or ""] = new.id
     return Decision(200, decision.task, facts, [followed, *changed])
 
 
@@ -283,7 +323,8 @@ def _restate_others(
     content = {name: getattr(new, name) for name in CONTENT if name != "reminders"}
     for stored in _open_of(series.id, state, but=new.id):
         if (stored.task.recurrence_id or "") > (state.tasks[new.id].task.recurrence_id or ""):
-            yield _end(TaskDeleted, command, stored, None, at)
+            state.occurrences.pop((series.id, stored.task.recurrence_id or ""), None)
+            yield structs.replace(_delete(command, stored, None, at), superseded=True)
         elif command.scope == "all":
             changed = structs.replace(stored.task, **content)
             yield from _changed(TaskUpdated, command, stored, changed, None, at).facts
@@ -295,8 +336,19 @@ def _end_series(
     """The task goes on alone; nothing of its series comes any more."""
     new = structs.replace(new, series_id=None, recurrence_id=None)
     decision = _changed(TaskUpdated, command, state.tasks[new.id], new, None, at)
-    ended = structs.replace(series, version=series.version + 1)
-    return structs.replace(decision, series=[ended])
+    return structs.replace(decision, series=[_cut(series, series.anchor)])
+
+
+def _cut(series: Series, recurrence_id: str) -> Series:
+    """The series without this occurrence and what would follow, so that whatever still ends in it
+    makes nothing more; its first occurrence always stays."""
+    dates = series.dates
+    if recurrence_id > series.anchor:
+        recurrence = end_before(dates, recurrence_id)
+    else:
+        once = {"rule": "FREQ=DAILY;COUNT=1", "repeat_from": series.recurrence.repeat_from}
+        recurrence = read_recurrence(once, dates.anchor, dates.timezone)
+    return structs.replace(series, recurrence=recurrence, version=series.version + 1)
 
 
 def _open_of(series_id: str, state: State, *, but: str) -> list[Stored]:
@@ -323,6 +375,8 @@ def reopen_task(command: ReopenTask, state: State, at: datetime) -> Decision:
 
 
 def skip_occurrence(command: SkipOccurrence, state: State, at: datetime) -> Decision:
+    key = (command.series_id or "", command.recurrence_id or "")
+    command = structs.replace(command, task_id=state.occurrences.get(key, command.task_id))
     stored = _own(command, state, acting="skip")
     if stored.task.series_id is None:
         raise _invalid_transition("skip", "it is not an occurrence of a series; cancel it instead")
@@ -376,15 +430,16 @@ def delete_task(command: DeleteTask, state: State, at: datetime) -> Decision:
         return Decision(204)
     series = state.series.get(stored.task.series_id or "")
     if series is None or command.scope == "this":
-        return Decision(204, None, [_end(TaskDeleted, command, stored, series, at)])
+        return Decision(204, None, [_delete(command, stored, series, at)])
     others = [
         one
         for one in _open_of(series.id, state, but=stored.task.id)
         if command.scope == "all"
         or (one.task.recurrence_id or "") > (stored.task.recurrence_id or "")
     ]
-    facts = [_end(TaskDeleted, command, one, None, at) for one in (stored, *others)]
-    return Decision(204, None, facts, [structs.replace(series, version=series.version + 1)])
+    facts = [_delete(command, one, None, at) for one in (stored, *others)]
+    here = stored.task.recurrence_id if command.scope == "following" else None
+    return Decision(204, None, facts, [_cut(series, here or series.anchor)])
 
 
 # --- what they share ---------------------------------------------------------------------------
@@ -435,22 +490,22 @@ def _changed(
     return Decision(200, new, [structs.replace(fact, stream=stored.stream)])
 
 
-def _end(
-    kind: type[TaskFact], command: TaskCommand, stored: Stored, series: Series | None, at: datetime
-) -> TaskFact:
+def _delete(
+    command: TaskCommand, stored: Stored, series: Series | None, at: datetime
+) -> TaskDeleted:
     task = structs.replace(stored.task, version=stored.task.version + 1, updated_at=at)
-    fact = _fact(kind, command, to_builtins(stored.task), task, series, at)
+    fact = _fact(TaskDeleted, command, to_builtins(stored.task), task, series, at)
     return structs.replace(fact, stream=stored.stream)
 
 
 def _fact(
-    kind: type[TaskFact],
+    kind: type[F],
     command: TaskCommand,
     before: dict[str, Any] | None,
     task: Task,
     series: Series | None,
     at: datetime,
-) -> TaskFact:
+) -> F:
     return kind(  # type: ignore[call-arg]
         task_id=task.id,
         task_data=task,

@@ -133,10 +133,13 @@ class CancelTask(TaskCommand, frozen=True, kw_only=True):
 
 
 class SkipOccurrence(TaskCommand, frozen=True, kw_only=True):
-    """`missed` says that its time passed untouched: nobody asked for the skip."""
+    """`missed` says that its time passed untouched: nobody asked for the skip. Then the series and
+    the recurrence id name the task, for a changed rule keeps tasks that it did not name."""
 
     type = "taskflow.task.skip.v1"
     missed: bool = False
+    series_id: str | None = None
+    recurrence_id: str | None = None
 
 
 class SnoozeTask(TaskCommand, frozen=True, kw_only=True):
@@ -245,8 +248,11 @@ class TaskSnoozed(TaskFact, frozen=True, kw_only=True):
 
 
 class TaskDeleted(TaskFact, frozen=True, kw_only=True):
+    """`superseded`: nobody deleted it, it went with the rule that made it."""
+
     type = "taskflow.task.deleted.v1"
     event_type: str = "deleted"
+    superseded: bool = False
 
 
 class SeriesDue(TaskFact, frozen=True, kw_only=True):
@@ -597,6 +603,11 @@ def new_event(
 def derive_id(cause_id: str, kind: str, position: int | str = 0) -> str:
     """The same id for the same effect of the same cause, however often it is worked out."""
     return str(uuid5(NAMESPACE, f"{cause_id}/{kind}/{position}"))
+
+
+def occurrence_id(series_id: str, recurrence_id: str) -> str:
+    """The task id of an occurrence that its series makes; the first one is an older task."""
+    return derive_id(series_id, "occurrence", recurrence_id)
 
 
 def derive_events(

@@ -36,6 +36,9 @@ def address(server: Path, name: str) -> str:
 @pytest.fixture(scope="session")
 async def template(server: Path) -> str:
     """The name of a migrated database to clone."""
+    # Nothing here must outlive a power cut.
+    await _run(server, "ALTER SYSTEM SET fsync = off")
+    await _run(server, "SELECT pg_reload_conf()")
     await _run(server, "CREATE DATABASE template_taskflow")
     await migrate(address(server, "template_taskflow"))
     return "template_taskflow"

@@ -14,7 +14,7 @@ from taskflow.events import (
     TaskFact,
     TaskUpdated,
     derive_events,
-    derive_id,
+    occurrence_id,
 )
 from taskflow.recurrence import (
     Occurrence,
@@ -39,13 +39,24 @@ async def expand_recurrence(event: Event[TaskFact], now: datetime) -> Sequence[E
 def expand(fact: TaskFact, series: Series, now: datetime) -> list[Payload]:
     """The commands that follow from one fact about one occurrence."""
     if isinstance(fact, TaskUpdated):
-        due = fact.task_data.due_at
-        restated = "recurrence" in (fact.before or {})
-        return pass_time(fact, series, now) if restated and due and due <= now else []
+        return follow_change(fact, series, now)
     if isinstance(fact, SeriesDue):
         return pass_time(fact, series, now)
     coming = follow_end(fact, series)
     return [create(fact, series, coming)] if coming else []
+
+
+def follow_change(fact: TaskFact, series: Series, now: datetime) -> list[Payload]:
+    """What a new rule needs at once, for until it has made an occurrence nothing else wakes it: the
+    task that it stands on may be finished, or its time past."""
+    task = fact.task_data
+    if series.used > 1:
+        return []
+    if task.status != "open":
+        coming = follow_end(fact, series)
+        return [create(fact, series, coming)] if coming else []
+    passed = (task.due_at and task.due_at <= now) or (task.due_on and task.due_on <= now.date())
+    return pass_time(fact, series, now) if passed else []
 
 
 def follow_end(fact: TaskFact, series: Series) -> Occurrence | None:
@@ -87,7 +98,7 @@ def create(fact: TaskFact, series: Series, occurrence: Occurrence) -> CreateOccu
         user_id=fact.user_id,
         actor_id=fact.user_id,
         stream=fact.stream,
-        task_id=occurrence_id(series, occurrence.recurrence_id),
+        task_id=occurrence_id(series.id, occurrence.recurrence_id),
         series_id=series.id,
         series_version=series.version,
         recurrence_id=occurrence.recurrence_id,
@@ -102,13 +113,8 @@ def miss(fact: TaskFact, series: Series, recurrence_id: str) -> SkipOccurrence:
         user_id=fact.user_id,
         actor_id=fact.user_id,
         stream=fact.stream,
-        task_id=occurrence_id(series, recurrence_id),
+        task_id=occurrence_id(series.id, recurrence_id),
         missed=True,
+        series_id=series.id,
+        recurrence_id=recurrence_id,
     )
-
-
-def occurrence_id(series: Series, recurrence_id: str) -> str:
-    """The first occurrence is the task that became the series; the others are derived."""
-    if recurrence_id == series.anchor and series.version == 1:
-        return series.id
-    return derive_id(series.id, "occurrence", recurrence_id)

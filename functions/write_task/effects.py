@@ -76,10 +76,16 @@ def follow_facts(
 def _note_occurrence(fact: TaskFact, effects: Effects) -> None:
     task = fact.task_data
     if task.series_id and task.recurrence_id:
-        missed = isinstance(fact, TaskSkipped) and fact.missed
-        how = "missed" if missed else ENDED_HOW.get(fact.event_type)
         key = (task.series_id, task.recurrence_id)
-        effects.ended[key] = Ended(task.id, how, fact.timestamp)
+        effects.ended[key] = Ended(task.id, _how_ended(fact), fact.timestamp)
+
+
+def _how_ended(fact: TaskFact) -> str | None:
+    if isinstance(fact, TaskSkipped) and fact.missed:
+        return "missed"
+    if isinstance(fact, TaskDeleted) and fact.superseded:
+        return "superseded"
+    return ENDED_HOW.get(fact.event_type)
 
 
 def _follow_plan(

@@ -14,6 +14,7 @@ from taskflow.events import (
     Command,
     CreateOccurrence,
     DeleteTask,
+    SkipOccurrence,
     TaskCommand,
     TaskDeleted,
     TaskFact,
@@ -51,9 +52,9 @@ SELECT row_to_json(series)::text FROM series WHERE id = ANY($1::uuid[]) ORDER BY
 """
 
 OCCURRENCES = """
-SELECT o.series_id::text, o.recurrence_id FROM occurrences AS o
-JOIN unnest($1::uuid[], $2::text[]) AS wanted (series_id, recurrence_id)
-USING (series_id, recurrence_id)
+SELECT DISTINCT o.series_id::text, o.recurrence_id, o.task_id::text, o.ended_how
+FROM occurrences AS o JOIN unnest($1::uuid[], $2::text[]) AS wanted (series_id, recurrence_id)
+ON o.series_id = wanted.series_id AND o.recurrence_id >= wanted.recurrence_id
 """
 
 PUT_TASKS = """
@@ -122,9 +123,28 @@ async def load_state(db: Connection, commands: Sequence[Command]) -> State:
     people = sorted({command.user_id for command in commands})
     zones = {row["id"]: row["timezone"] for row in await db.fetch(ZONES, people)}
     tasks = await _load_tasks(db, TASKS, sorted(set(singles)))
-    state = State(zones=zones, tasks=tasks, series={}, occurrences=set())
+    state = State(zones=zones, tasks=tasks, series={}, occurrences={})
+    await _load_occurrences(db, commands, state)
     await _load_series(db, commands, state)
     return state
+
+
+async def _load_occurrences(db: Connection, commands: Sequence[Command], state: State) -> None:
+    """What a series made of a date and of later ones, with the tasks; what went with an older rule
+    counts as never made."""
+    wanted = {
+        (c.series_id, c.recurrence_id)
+        for c in commands
+        if isinstance(c, (CreateOccurrence, SkipOccurrence)) and c.series_id and c.recurrence_id
+    }
+    if not wanted:
+        return
+    rows = await db.fetch(OCCURRENCES, *zip(*sorted(wanted), strict=True))
+    made = {(row[0], row[1]): row["task_id"] for row in rows if row["ended_how"] != "superseded"}
+    state.occurrences |= made
+    unseen = {row["task_id"] for row in rows} - state.tasks.keys()
+    if unseen:
+        state.tasks |= await _load_tasks(db, TASKS, sorted(unseen))
 
 
 def _task_ids(commands: Sequence[Command]) -> Iterable[str]:
@@ -152,10 +172,6 @@ async def _load_series(db: Connection, commands: Sequence[Command], state: State
     for row in await db.fetch(SERIES, sorted(ids)):
         series = _SERIES.decode(row[0])
         state.series[series.id] = series
-    if born:
-        pairs = [(c.series_id, c.recurrence_id) for c in born]
-        known = await db.fetch(OCCURRENCES, *zip(*pairs, strict=True))
-        state.occurrences |= {(row[0], row[1]) for row in known}
     if any(isinstance(c, (UpdateTask, DeleteTask)) and _is_wide(c) for c in commands):
         others = await _load_tasks(db, OPEN_OF_SERIES, sorted(ids))
         state.tasks = {**others, **state.tasks}

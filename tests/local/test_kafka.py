@@ -131,18 +131,13 @@ async def test_a_group_resumes_where_it_committed(data: Path) -> None:
     await kafka.stop()
 
 
-async def test_a_record_of_four_mebibytes_passes(data: Path) -> None:
+async def test_a_record_of_four_megabytes_passes_on_this_machine_alone(data: Path) -> None:
     kafka = await start_kafka(data, refuse_progress)
     large = os.urandom(4_000_000)
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, max_request_size=4 << 20)
     async with producer:
         await producer.send_and_wait(TOPIC, large)
     assert await read_newest(kafka, 1) == [large]
-    await kafka.stop()
-
-
-async def test_only_this_machine_is_served(data: Path) -> None:
-    kafka = await start_kafka(data, refuse_progress)
     listening = [
         one for one in psutil.Process(kafka.pid).net_connections() if one.status == "LISTEN"
     ]
@@ -150,15 +145,14 @@ async def test_only_this_machine_is_served(data: Path) -> None:
     await kafka.stop()
 
 
-@pytest.mark.parametrize("size", [None, 0, 1 << 20])
-async def test_a_lost_or_damaged_class_cache_does_not_bar_the_start(
-    data: Path, runtime: Runtime, tmp_path: Path, size: int | None
+async def test_a_damaged_class_cache_does_not_bar_the_start(
+    data: Path, runtime: Runtime, tmp_path: Path
 ) -> None:
     damaged = Runtime(tmp_path / runtime.folder.name)
-    (damaged.folder / "jars").parent.mkdir()
+    damaged.folder.mkdir()
     (damaged.folder / "jars").symlink_to(runtime.folder / "jars")
     damaged.bootstrap_records.symlink_to(runtime.bootstrap_records)
-    damaged.warm_classes.write_bytes(runtime.warm_classes.read_bytes()[:size])
+    damaged.warm_classes.write_bytes(runtime.warm_classes.read_bytes()[: 1 << 20])
     kafka = await start_kafka(data, refuse_progress, cache=tmp_path)
     await write(kafka, b"slower")
     await kafka.stop()

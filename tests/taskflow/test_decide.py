@@ -27,6 +27,7 @@ from taskflow.events import (
     UpdateTask,
     derive_id,
 )
+from taskflow.recurrence import next_occurrence
 from taskflow.task import Series, Task
 from tests.functions.commands import NOW, complete, create, make_command, update
 
@@ -39,7 +40,7 @@ LATER = NOW + timedelta(minutes=1)
 
 def make_state() -> State:
     return State(
-        zones={USER: "Europe/Paris", OTHER: "UTC"}, tasks={}, series={}, occurrences=set()
+        zones={USER: "Europe/Paris", OTHER: "UTC"}, tasks={}, series={}, occurrences={}
     )
 
 
@@ -357,7 +358,7 @@ def test_a_task_with_a_rule_begins_a_series() -> None:
     assert (task.series_id, task.recurrence_id) == (TASK, RID[0])
     assert (series.id, series.stream, series.version, series.used) == (TASK, TASK, 1, 1)
     assert (series.anchor, series.timezone) == (RID[0], "Europe/Paris")
-    assert decision.facts[0].series == series and state.occurrences == {(TASK, RID[0])}
+    assert decision.facts[0].series == series and state.occurrences == {(TASK, RID[0]): TASK}
 
 
 def test_a_task_that_exists_becomes_a_series() -> None:
@@ -389,8 +390,17 @@ def test_an_occurrence_exists_once() -> None:
     state, ids = weekly(2)
     again = born(state.series[TASK], RID[1], DUE)
     assert run(state, again) == Decision(200, state.tasks[ids[1]].task)
-    run(state, act(DeleteTask, ids[1]))
-    assert run(state, again).facts == []
+    run(state, act(CancelTask, ids[1]))
+    (fact,) = run(state, again).facts
+    assert fact.task_data.recurrence_id == RID[2]
+    assert run(state, again) == Decision(200, fact.task_data)
+
+
+def test_an_occurrence_never_takes_another_tasks_id() -> None:
+    state, _ = weekly(1)
+    command = born(state.series[TASK], RID[1], DUE)
+    run(state, create(USER, command.task_id))
+    assert refuse(state, command) == (409, "id_taken")
 
 
 def test_an_occurrence_of_an_older_rule_is_refused() -> None:
@@ -482,7 +492,19 @@ def test_what_a_new_rule_removed_it_may_make_again() -> None:
 def test_what_a_person_deleted_no_rule_brings_back() -> None:
     state, ids = weekly()
     run(state, act(DeleteTask, ids[2]), update(USER, ids[1], "all", title="All"))
-    assert run(state, born(state.series[TASK], RID[2], DUE)).facts == []
+    (fact,) = run(state, born(state.series[TASK], RID[2], DUE)).facts
+    assert fact.task_data.recurrence_id == "2026-12-28T10:00:00"
+    assert state.tasks[ids[2]].deleted
+
+
+@pytest.mark.parametrize("scope", ["following", "all"])
+def test_a_deleted_series_makes_nothing_more(scope: str) -> None:
+    """Even if what was done in it is reopened, and done again."""
+    state, ids = weekly(2)
+    run(state, complete(USER, ids[0]), act(DeleteTask, ids[1], scope=scope))
+    decision = run(state, act(ReopenTask), complete(USER, ids[0]))
+    series = decision.facts[0].series
+    assert series is not None and next_occurrence(series.dates, RID[0]) is None
 
 
 def test_a_task_leaves_its_series() -> None:

@@ -103,16 +103,7 @@ def fired(worker: Worker) -> list[str]:
 
 
 async def tick(worker: Worker) -> Outcome:
-    look = Event(
-        specversion="1.0",
-        id="tick",
-        source="/taskflow/clock",
-        type=Tick.type,
-        time=NOW,
-        datacontenttype="application/json",
-        partitionkey="",
-        data=Tick(),
-    )
+    look = new_event(Tick(), id="tick", source="clock", time=NOW)
     (outcome,) = await worker.handle([Entry("", b"", event=look)])
     return outcome
 

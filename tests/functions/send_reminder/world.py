@@ -128,7 +128,8 @@ class World:
         """Moves the clock and fires what is due; the reminder events that came of it."""
         self.clock.now = at
         worker = self.start(fire_timer)
-        assert await deliver(worker, [tick(at)]) == ["SUCCESS"]
+        tick = new_event(Tick(), id="tick", source="clock", time=at)
+        assert await deliver(worker, [tick]) == ["SUCCESS"]
         return reminder_events(worker)
 
     async def deliveries(self) -> list[dict[str, Any]]:
@@ -150,20 +151,6 @@ class Reminded:
 
     id: str
     scheduled: list[Event[ReminderFact]]
-
-
-def tick(at: datetime) -> Event[Tick]:
-    """A look at the clock; it has no key, for it goes through no topic."""
-    return Event(
-        specversion="1.0",
-        id="tick",
-        source="/taskflow/clock",
-        type=Tick.type,
-        time=at,
-        datacontenttype="application/json",
-        partitionkey="",
-        data=Tick(),
-    )
 
 
 async def deliver(worker: Worker, events: Sequence[Event[Any]]) -> list[Outcome]:
