@@ -16,6 +16,8 @@ import httpx
 import psutil
 from msgspec import Struct
 
+from local.postgres import choose_socket_folder, make_url
+
 START_WITHIN = 600.0
 STOP_WITHIN = 60.0
 
@@ -35,9 +37,7 @@ class Stack(Struct):
     @property
     def database(self) -> str:
         """The embedded PostgreSQL, as its owner."""
-        from local.postgres import find_url
-
-        return find_url(self.data)
+        return make_url(choose_socket_folder(self.data.resolve() / "postgres"))
 
     def members(self) -> list[psutil.Process]:
         """Every process of the stack."""

@@ -62,13 +62,13 @@ USERS = "users"
 # Whose log-in fails when the address is nobody's.
 NOBODY = str(UUID(int=0))
 
+MARK_DELETED = """
+UPDATE users SET deleted_at = :now, email = '', email_key = 'deleted:' || id, name = '',
+    password_hash = NULL
+WHERE id = :id AND deleted_at IS NULL
+"""
 # What goes with an account at once; its own facts, still on their way out, do not.
 LEAVE = (
-    """
-    UPDATE users SET deleted_at = :now, email = '', email_key = 'deleted:' || id, name = '',
-        password_hash = NULL
-    WHERE id = :id AND deleted_at IS NULL
-    """,
     "UPDATE sessions SET revoked_at = :now WHERE user_id = :id AND revoked_at IS NULL",
     "UPDATE api_tokens SET revoked_at = :now WHERE user_id = :id AND revoked_at IS NULL",
     "DELETE FROM channels WHERE user_id = :id",
@@ -409,8 +409,11 @@ def _updated(writing: Writing, user_id: UUID, *changed: str) -> AccountUpdated:
 async def delete_me(who: Holder, context: Ctx, caller: Client) -> None:
     """Leaves: nobody can log in again, nothing is sent again, the address is free again."""
     async with announcing(context) as writing:
+        values = {"id": UUID(who.user_id), "now": writing.now}
+        if not (await writing.db.execute(text(MARK_DELETED), values)).rowcount:
+            raise unauthenticated("The account was deleted.")
         for sql in LEAVE:
-            await writing.db.execute(text(sql), {"id": UUID(who.user_id), "now": writing.now})
+            await writing.db.execute(text(sql), values)
         writing.announce(
             AccountDeleted(user_id=who.user_id, actor_id=who.user_id, timestamp=writing.now)
         )

@@ -31,6 +31,7 @@ from gateway.feeds import Feeds
 from gateway.identity import AccountState
 from gateway.limits import Limiter, limit_rate
 from gateway.measure import Measured
+from gateway.openid import open_issuer
 from gateway.outcomes import Outcomes
 from gateway.problems import handle_errors
 from gateway.schemas import components
@@ -83,7 +84,7 @@ async def open_context(settings: Settings, publisher: Publisher) -> AsyncIterato
     engine = open_engine(settings)
     feeds = Feeds()
     outcomes = Outcomes(settings, feeds.wake)
-    accounts = AccountState()
+    accounts = AccountState(outside=open_issuer(settings))
     await outcomes.start()
     try:
         yield Context(
@@ -120,6 +121,7 @@ def open_engine(settings: Settings) -> AsyncEngine:
         pool_size=settings.database_pool,
         max_overflow=0,
         pool_timeout=5,
+        hide_parameters=True,
     )
 
 

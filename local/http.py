@@ -36,7 +36,13 @@ class Caller:
         self, path: str, headers: Headers, body: bytes, timeout: float
     ) -> tuple[int, bytes]:
         """Status and body of the answer. Raises OSError (Disconnected) and TimeoutError."""
-        head = f"POST {path} HTTP/1.1\r\n{self._head}{join_headers(headers)}"
+        return await self.send("POST", path, body, headers=headers, timeout=timeout)
+
+    async def send(
+        self, method: str, path: str, body: bytes, *, headers: Headers = (), timeout: float
+    ) -> tuple[int, bytes]:
+        """The same for any method."""
+        head = f"{method} {path} HTTP/1.1\r\n{self._head}{join_headers(headers)}"
         request = f"{head}content-length: {len(body)}\r\n\r\n".encode("latin-1") + body
         async with asyncio.timeout(timeout):
             call = self._idle.pop() if self._idle else await self._connect()

@@ -25,31 +25,24 @@ log = logging.getLogger("taskflow.local")
 
 
 class Inlet:
-    """Feeds `backlogs`, and calls `told` whenever there is more."""
+    """Feeds `backlogs`, and calls `told` whenever there is more; without backlogs idle."""
 
     def __init__(
         self, bootstrap: str, group: str, backlogs: Sequence[Backlog], told: Callable[[], None]
     ) -> None:
         self._backlogs = {TopicPartition(b.topic, b.partition): b for b in backlogs}
         self._told = told
+        self._bootstrap = bootstrap
         self._group = group
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
-            group_id=group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=FETCH_WAIT_MS,
-            max_partition_fetch_bytes=FETCH_BYTES,
-            retry_backoff_ms=100,
-        )
         self._tasks: list[asyncio.Task[None]] = []
         self._paused: set[TopicPartition] = set()
         self._dirty = asyncio.Event()
 
     async def start(self) -> None:
-        await self._consumer.start()
-        self._consumer.assign(list(self._backlogs))
-        self._tasks = [asyncio.create_task(self._fetch()), asyncio.create_task(self._commit())]
+        if self._backlogs:
+            self._consumer = await start_consumer(self._bootstrap, self._group)
+            self._consumer.assign(list(self._backlogs))
+            self._tasks = [asyncio.create_task(self._fetch()), asyncio.create_task(self._commit())]
 
     async def _fetch(self) -> None:
         while True:
@@ -121,9 +114,28 @@ class Inlet:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.commit()
-        try:
-            await self._consumer.stop()
-        except asyncio.CancelledError:
-            # The consumer raises the cancellation of its own fetch, and then closes no connection.
-            await self._consumer._client.close()
+        if self._tasks:
+            await self.commit()
+            await stop_consumer(self._consumer)
+
+
+async def start_consumer(bootstrap: str, group: str) -> AIOKafkaConsumer:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=FETCH_WAIT_MS,
+        max_partition_fetch_bytes=FETCH_BYTES,
+        retry_backoff_ms=100,
+    )
+    await consumer.start()
+    return consumer
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        # The consumer raises the cancellation of its own fetch, and then closes no connection.
+        await consumer._client.close()

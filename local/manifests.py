@@ -315,22 +315,25 @@ def read_manifests(keda: Path, dapr: Path, topics: Path) -> Manifests:
 def read_resources(folder: Path) -> list[Resource]:
     """Every document of the folder's YAML files, in the order of their names."""
     return [
-        Resource(file, one["kind"], one)
+        Resource(file, read_kind(file, one), one)
         for file in sorted(folder.glob("*.yaml"))
         for one in read_documents(file)
     ]
 
 
-def read_documents(file: Path) -> Iterator[dict[str, Any]]:
+def read_documents(file: Path) -> list[Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        documents = list(yaml.load_all(file.read_text(), loader))
+        return [one for one in yaml.load_all(file.read_text(), loader) if one is not None]
     except yaml.YAMLError as error:
         raise ManifestError(f"{file}: {error}") from error
-    for document in documents:
-        if document is not None:
-            msgspec.convert(document, _Kind)
-            yield document
+
+
+def read_kind(file: Path, document: Any) -> str:
+    try:
+        return msgspec.convert(document, _Kind).kind
+    except msgspec.ValidationError as error:
+        raise ManifestError(f"{file}: {error}") from error
 
 
 def read_doors(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str, _Pod]]:

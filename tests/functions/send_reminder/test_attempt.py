@@ -17,7 +17,7 @@ from functions.send_reminder.attempt import (
     wait_seconds,
 )
 from functions.send_reminder.delivery import Delivery, name_attempt
-from taskflow.events import Event, ReminderTriggered, encode, new_event, read_event
+from taskflow.events import Event, ReminderFact, ReminderTriggered, encode, new_event, read_event
 from taskflow.mail import DeliveryFailed, Receipt
 from tests.functions.send_reminder.world import NOW
 
@@ -26,7 +26,7 @@ DELIVERY = Delivery(id=NAME, channel_id="c", kind="email", due_at=NOW, state="du
 FACT = ReminderTriggered(
     task_id="t", title="Pay rent", remind_at=NOW, user_id="u", reminder_id="r", stream="t"
 )
-EVENT: Event[ReminderTriggered] = new_event(FACT, id="e", source="test", time=NOW)
+EVENT: Event[ReminderFact] = new_event(FACT, id="e", source="test", time=NOW)
 LATER = DeliveryFailed("Busy.", permanent=False)
 
 

@@ -26,7 +26,10 @@ TURN = name_attempt(NAME, 2)
 SOON, GONE = NOW + timedelta(seconds=1), NOW - timedelta(seconds=1)
 
 
-def event(kind: type[ReminderFact], name: str = "e") -> Event[ReminderFact]:
+Kind = type[ReminderScheduled] | type[ReminderTriggered] | type[ReminderCancelled]
+
+
+def event(kind: Kind, name: str = "e") -> Event[ReminderFact]:
     fact = kind(
         task_id="t", title="Pay rent", remind_at=NOW, user_id="u", reminder_id="r", stream="t"
     )

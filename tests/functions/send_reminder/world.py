@@ -79,6 +79,16 @@ class World:
     def start_sender(self, **changes: Any) -> Worker:
         return self.start(send_reminder, **changes)
 
+    async def run(self, main: Main, event: Event[Any]) -> list[Event[ReminderFact]]:
+        """Hands an event to the one worker of `main`; the reminder events that it published."""
+        worker = next((one for one in self.workers if one.function is main.function), None)
+        worker = worker or self.start(main)
+        published = worker.publisher
+        assert isinstance(published, ListPublisher)
+        published.events.clear()
+        assert await deliver(worker, [event]) == ["SUCCESS"]
+        return [event for event in published.events if isinstance(event.data, ReminderFact)]
+
     async def close(self) -> None:
         for worker in self.workers:
             await worker.close()
@@ -116,21 +126,16 @@ class World:
         self, kind: type[TaskCommand], task_id: str, **fields: Any
     ) -> list[Event[ReminderFact]]:
         """Carries a command out; the reminder events that `write_task` published for it."""
-        worker = self.start(write_task)
         command = kind(
             user_id=self.user_id, actor_id=self.user_id, stream=task_id, task_id=task_id, **fields
         )
         event = new_event(command, id=str(uuid4()), source="test", time=self.clock.now)
-        assert await deliver(worker, [event]) == ["SUCCESS"]
-        return reminder_events(worker)
+        return await self.run(write_task, event)
 
     async def fire(self, at: datetime) -> list[Event[ReminderFact]]:
         """Moves the clock and fires what is due; the reminder events that came of it."""
         self.clock.now = at
-        worker = self.start(fire_timer)
-        tick = new_event(Tick(), id="tick", source="clock", time=at)
-        assert await deliver(worker, [tick]) == ["SUCCESS"]
-        return reminder_events(worker)
+        return await self.run(fire_timer, new_event(Tick(), id="tick", source="clock", time=at))
 
     async def deliveries(self) -> list[dict[str, Any]]:
         return [dict(row) for row in await self.owner.fetch(DELIVERIES)]
@@ -156,11 +161,6 @@ class Reminded:
 async def deliver(worker: Worker, events: Sequence[Event[Any]]) -> list[Outcome]:
     """Hands events to a worker, as the platform does."""
     return await worker.handle([Entry(event.id, b"", event=event) for event in events])
-
-
-def reminder_events(worker: Worker) -> list[Event[ReminderFact]]:
-    assert isinstance(worker.publisher, ListPublisher)
-    return [event for event in worker.publisher.events if isinstance(event.data, ReminderFact)]
 
 
 # --- the other sides ---------------------------------------------------------------------------
