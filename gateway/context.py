@@ -43,4 +43,9 @@ def context_of(request: HTTPConnection) -> Context:
     return context
 
 
-Ctx: TypeAlias = Annotated[Context, Depends(context_of)]
+async def provide_context(request: HTTPConnection) -> Context:
+    """The dependency; a coroutine, because FastAPI runs a plain function in a thread."""
+    return context_of(request)
+
+
+Ctx: TypeAlias = Annotated[Context, Depends(provide_context)]

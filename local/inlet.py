@@ -14,8 +14,9 @@ from aiokafka.errors import KafkaError
 
 from local.backlog import Backlog
 
-# The broker holds a fetch this long while nothing is there, and answers at once when something is.
-FETCH_WAIT_MS = 5_000
+# The broker holds a fetch this long while nothing is there, and answers at once when something is;
+# a partition that was paused may have to wait for it, so it is not longer.
+FETCH_WAIT_MS = 2_000
 FETCH_BYTES = 1 << 20
 COMMIT_SECONDS = 0.2
 RETRY_SECONDS = 0.5

@@ -20,6 +20,7 @@ DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 # Dapr's own defaults (pkg/runtime/pubsub, components-contrib pubsub/kafka).
 BULK_MESSAGES = 80
+BULK_AWAIT_MS = 1_000
 # cenkalti/backoff's defaults, which Dapr's exponential policy keeps.
 INITIAL_INTERVAL, MULTIPLIER, MAX_INTERVAL = 0.5, 1.5, 60.0
 
@@ -48,13 +49,15 @@ class QueryTrigger(Struct, frozen=True):
 
 
 class Subscription(Struct, frozen=True):
-    """How a topic's records reach a function; `bulk` is the most in one request, 0 for singly."""
+    """How a topic's records reach a function; `bulk` is the most in one request, 0 for singly, and
+    `gather` the seconds from one such request to the next."""
 
     topic: str
     route: str
     dead_letter_topic: str
     bulk: int
     raw: bool
+    gather: float = 0.0
 
 
 class Tick(Struct, frozen=True):
@@ -206,6 +209,7 @@ class _Routes(Struct):
 class _Bulk(Struct, rename="camel"):
     enabled: bool
     max_messages_count: int = BULK_MESSAGES
+    max_await_duration_ms: int = BULK_AWAIT_MS
 
 
 class _SubscriptionSpec(Struct, rename="camel"):
@@ -449,6 +453,7 @@ def read_subscriptions(resources: Sequence[Resource], pubsub: str) -> dict[str, 
             route=spec.routes.default,
             dead_letter_topic=spec.dead_letter_topic,
             bulk=bulk.max_messages_count if bulk and bulk.enabled else 0,
+            gather=bulk.max_await_duration_ms / 1000 if bulk and bulk.enabled else 0.0,
             raw=spec.metadata.get("rawPayload") == "true",
         )
         for app_id in whole.scopes:

@@ -48,6 +48,7 @@ class Sidecar:
         self._inlet = Inlet(bootstrap, function.app_id, self._backlogs, self._note_records)
         self._on_records: Callable[[], None] = lambda: None
         self._deliveries: set[asyncio.Task[None]] = set()
+        self._not_before: dict[tuple[str, int], float] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._stopped = False
 
@@ -78,6 +79,9 @@ class Sidecar:
         self._set_alarm(now)
 
     def _feed(self, replica: Replica, lane: int, subscription: Subscription, now: float) -> None:
+        """The first record after a pause goes at once; what follows gathers for the next request."""
+        if now < self._not_before.get((subscription.topic, lane), 0):
+            return
         ready = [
             backlog
             for number, backlog in enumerate(self._backlogs)
@@ -93,6 +97,7 @@ class Sidecar:
             # The task starts later, and until then the process would seem free.
             replica.requests += 1
             self.in_flight += 1
+            self._not_before[subscription.topic, lane] = now + subscription.gather
             self._deliveries.add(delivery)
             delivery.add_done_callback(self._deliveries.discard)
 
@@ -164,11 +169,12 @@ class Sidecar:
             start = end
 
     def _set_alarm(self, now: float) -> None:
-        """Dispatch again when the first of the waiting retries is due."""
+        """Dispatch again when the first of the waiting retries or gatherings is due."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
         due = [backlog.due for backlog in self._backlogs if backlog.due > now]
+        due += [gathered for gathered in self._not_before.values() if gathered > now]
         if due:
             loop = asyncio.get_running_loop()
             self._alarm = loop.call_later(min(due) - now + 0.001, self.dispatch)

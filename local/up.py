@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 from collections.abc import Coroutine, Mapping
+from datetime import UTC, datetime, timedelta
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,13 +18,18 @@ from local.ground import Kept, Running
 from local.kafka import Kafka, choose_ports, start_kafka
 from local.manifests import read_manifests
 from local.postgres import Postgres, start_postgres
+from local.replay import replay
 from local.show import Display, Warnings, choose_display
 from local.tend import Folders, care_for_topics, has_topics, tend_for_ever
+from taskflow.database import AWAY
+from taskflow.errors import Unavailable
 from taskflow.migrate import migrate
+from taskflow.publish import open_publisher
 from taskflow.settings import Settings
 
 SECRET_BYTES = 32
 GATEWAY_POOL = "10"
+REPLAYED = timedelta(hours=1)
 S = TypeVar("S", bound=Running)
 
 log = logging.getLogger("taskflow.local")
@@ -92,7 +98,7 @@ class Platform:
         self._logs = self._data / "logs"
         self._env = child_environment(os.environ)
         self._servers: list[Kept[Any]] = []
-        self._tending: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
         self._gateway = self._make_gateway() if gateway else None
         self.kafka = settings.kafka
         self.fleet = Fleet(manifests, settings, self._env, told=self._show)
@@ -112,7 +118,7 @@ class Platform:
             self.kafka = foresee_kafka(self._data / "kafka")
         database = asyncio.create_task(self._start_database())
         await all_of(self._start_functions(database), self._start_gateway(database))
-        self._tending = asyncio.create_task(tend_for_ever(self.kafka, self._folders, self._logs))
+        self._in_background(tend_for_ever(self.kafka, self._folders, self._logs))
         self._show()
 
     async def _start_database(self) -> None:
@@ -134,12 +140,27 @@ class Platform:
             await self.fleet.restart()
 
     async def _start_functions(self, database: "asyncio.Task[None]") -> None:
+        lost = False
         if not self._settings.kafka:
-            await self._start_kept(Kept("Kafka", self._start_kafka, self._refuse_move))
+            kafka = Kept("Kafka", self._start_kafka, self._refuse_move)
+            lost = (await self._start_kept(kafka)).recovered
         if not await has_topics(self.kafka, self.fleet.manifests):
             await care_for_topics("create", self.kafka, self._folders, self._logs)
         await database
         await self.fleet.start(self.kafka, self._logs)
+        if lost:
+            self._in_background(self._replay())
+
+    async def _replay(self) -> None:
+        """Kafka does not wait for the disk: after a power cut PostgreSQL may know more than it."""
+        publisher = open_publisher(f"kafka://{self.kafka}")
+        try:
+            count = await replay(self.database, publisher, datetime.now(UTC) - REPLAYED)
+            log.warning("Kafka was not stopped in order: %d events are published again", count)
+        except (Unavailable, *AWAY) as error:
+            log.warning("what Kafka may have lost is not published again: %s", error)
+        finally:
+            await publisher.close()
 
     async def _start_kafka(self) -> Kafka:
         return await start_kafka(self._data, self._display.say)
@@ -173,14 +194,17 @@ class Platform:
             await self._gateway.start()
             self._display.say(f"TaskFlow is at http://localhost:{self._settings.port}")
 
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        self._background.append(asyncio.create_task(work))
+
     def _show(self) -> None:
         self._display.show(self.fleet.read_state().functions)
 
     async def stop(self) -> None:
         """First who asks, then who works, then what they stand on."""
-        if self._tending is not None:
-            self._tending.cancel()
-            await asyncio.gather(self._tending, return_exceptions=True)
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         if self._gateway is not None:
             await self._gateway.stop()
         await self.fleet.stop()

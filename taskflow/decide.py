@@ -437,7 +437,7 @@ def delete_task(command: DeleteTask, state: State, at: datetime) -> Decision:
         if command.scope == "all"
         or (one.task.recurrence_id or "") > (stored.task.recurrence_id or "")
     ]
-    facts = [_delete(command, one, None, at) for one in (stored, *others)]
+    facts: list[TaskFact] = [_delete(command, one, None, at) for one in (stored, *others)]
     here = stored.task.recurrence_id if command.scope == "following" else None
     return Decision(204, None, facts, [_cut(series, here or series.anchor)])
 

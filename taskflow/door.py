@@ -11,6 +11,7 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+CUT_OFF = (400, b"")
 HEALTH = ("/healthz", "/health/liveness", "/health/readiness")
 
 
@@ -66,7 +67,8 @@ class Door:
     async def _route(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
         if scope["method"] == "POST":
             headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-            return await self.answer(headers, await _read_body(receive))
+            body = await _read_body(receive)
+            return CUT_OFF if body is None else await self.answer(headers, body)
         if scope["path"] in HEALTH:
             return (200 if await self.worker.healthy() else 503), b""
         return (200 if scope["method"] == "OPTIONS" else 405), b""
@@ -79,10 +81,13 @@ def calm_collector() -> None:
     gc.set_threshold(100_000, 20, 100)
 
 
-async def _read_body(receive: Receive) -> bytes:
+async def _read_body(receive: Receive) -> bytes | None:
+    """The whole body; None if its sender went away in the middle."""
     chunks = []
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         chunks.append(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(chunks)

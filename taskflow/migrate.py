@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
 
+EMPTY = "base"
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 VERSION = "SELECT version_num FROM alembic_version"
 
@@ -35,12 +36,14 @@ async def current(url: str) -> str | None:
 
 
 async def migrate(url: str, revision: str | None = None) -> None:
-    """To `revision` (forward or back), or to the newest; does nothing when already there."""
+    """To `revision` (forward or back; EMPTY is before the first), or to the newest; does nothing
+    when already there."""
     target = revision or head()
     here = await current(url)
     if here == target:
         return
-    await asyncio.to_thread(_run, url, target, back=here is not None and target < here)
+    back = here is not None and (target == EMPTY or target < here)
+    await asyncio.to_thread(_run, url, target, back=back)
 
 
 def _run(url: str, target: str, *, back: bool) -> None:

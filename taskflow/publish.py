@@ -185,13 +185,23 @@ class DaprPublisher:
             status, answer = await self._call("POST", path, body)
         except (OSError, http.client.HTTPException):
             return {event.id for event in events}
-        return {event.id for event in events} & _failed_ids(status, answer, events)
+        return _failed_ids(status, answer, events)
 
     async def _call(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         async with self._turn:
             return await asyncio.to_thread(self._exchange, method, path, body)
 
     def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        was_open = self._connection.sock is not None
+        try:
+            return self._ask(method, path, body)
+        except ConnectionError:
+            if not was_open:
+                raise
+        # The sidecar closed what had been idle; to publish twice changes nothing.
+        return self._ask(method, path, body)
+
+    def _ask(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         try:
             self._connection.request(method, path, body, {"content-type": "application/json"})
             response = self._connection.getresponse()
@@ -221,13 +231,15 @@ def _bulk_entry(event: Event[Any]) -> BulkEntry:
 
 
 def _failed_ids(status: int, answer: bytes, events: Sequence[Event[Any]]) -> set[str]:
+    """Those that the sidecar names; all of them if it names none and yet is not content."""
     if status == 204:
         return set()
+    sent = {event.id for event in events}
     try:
         failure = msgspec.json.decode(answer, type=BulkFailure)
     except msgspec.DecodeError:
-        return {event.id for event in events}
-    return {entry.entry_id for entry in failure.failed_entries}
+        return sent
+    return sent & {entry.entry_id for entry in failure.failed_entries} or sent
 
 
 def open_publisher(address: str) -> Publisher:

@@ -113,10 +113,10 @@ def read_zone(name: str) -> str:
         raise invalid(error.field, error.message) from error
 
 
-def read_instant(field: str, text: str, timezone: str) -> datetime:
+def read_instant(field: str, text: object, timezone: str) -> datetime:
     """RFC 3339, or wall-clock time in `timezone` when it has no offset."""
     try:
-        if not INSTANT.fullmatch(text):
+        if not isinstance(text, str) or not INSTANT.fullmatch(text):
             raise ValueError(text)
         moment = datetime.fromisoformat(text)
         _read_year(field, moment)

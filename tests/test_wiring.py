@@ -79,7 +79,7 @@ def test_deliveries_are_as_the_function_takes_them(app_id: str) -> None:
     for one in subscriptions(app_id):
         spec = one["spec"]
         assert spec["routes"]["default"]
-        takes_many = FUNCTIONS[app_id].batch or FUNCTIONS[app_id].within is Within.lease
+        takes_many = Record not in FUNCTIONS[app_id].wakes_on
         assert spec.get("bulkSubscribe", {}).get("enabled", False) is takes_many
         if Record in FUNCTIONS[app_id].wakes_on:
             assert spec["metadata"]["rawPayload"] == "true"

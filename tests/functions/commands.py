@@ -44,13 +44,16 @@ def send(
 
 
 def make_command(
-    kind: type[C], user_id: str, task_id: str | None = None, *, stream: str | None = None, **fields: Any
+    kind: type[C],
+    user_id: str,
+    task_id: str | None = None,
+    *,
+    stream: str | None = None,
+    **fields: Any,
 ) -> C:
     """A command about one task, by the person it belongs to."""
     name = task_id or str(uuid4())
-    return kind(
-        user_id=user_id, actor_id=user_id, task_id=name, stream=stream or name, **fields
-    )
+    return kind(user_id=user_id, actor_id=user_id, task_id=name, stream=stream or name, **fields)
 
 
 def create(user_id: str, task_id: str | None = None, **fields: Any) -> CreateTask:

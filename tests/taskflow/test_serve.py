@@ -241,7 +241,11 @@ async def test_a_raw_record(open_worker: OpenWorker) -> None:
     assert (await worker.answer(PLACE, encode(body))).status == 204
     place = {"record_topic": "task-commands", "partition": 3, "offset": 42, "record_key": "k"}
     assert seen == [Record(value=b"\0\xff", consumer="write-task", **place)]  # type: ignore[arg-type]
-    for headers, wrong in (({}, body), (PLACE, {"topic": "x"}), (PLACE, {**body, "data_base64": "?"})):
+    for headers, wrong in (
+        ({}, body),
+        (PLACE, {"topic": "x"}),
+        (PLACE, {**body, "data_base64": "?"}),
+    ):
         assert (await worker.answer(headers, encode(wrong))).status == 422
 
 
@@ -594,4 +598,4 @@ async def test_a_plug_names_itself_and_reads_nothing_yet() -> None:
     main = serve(echo, wakes_on=(CompleteTask,), emits=(ReopenTask,))
     assert main.function == Function("echo", echo, (CompleteTask,), (ReopenTask,), nothing, False)
     assert main.function.app_id == "echo"
-    assert serve(test_structured, wakes_on=()).function.app_id == "test-structured"
+    assert serve(echo_all, wakes_on=(), batch=True).function.app_id == "echo-all"

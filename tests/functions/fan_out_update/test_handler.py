@@ -158,10 +158,15 @@ async def test_a_poison_fact_holds_up_nobody_else(
     assert len(await owner.fetch(READ, user_id)) == 1
 
 
-@pytest.mark.parametrize("sql", ["DELETE FROM feed", "UPDATE feed SET seq = 0", "TABLE tasks"])
-async def test_the_role_may_do_no_more(open_worker: OpenWorker, sql: str) -> None:
+BEYOND_ITS_RIGHTS = [
+    "DELETE FROM feed",
+    "UPDATE feed SET seq = 0",
+    "TABLE tasks",
+]
+
+
+async def test_the_role_may_do_no_more(open_worker: OpenWorker) -> None:
     async with open_worker(main).database.connection() as db:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await db.execute(sql)
-
-
+        for sql in BEYOND_ITS_RIGHTS:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await db.execute(sql)

@@ -1,6 +1,7 @@
 """Every write, once: on a real database, under the function's own role, behind its door."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from msgspec import structs
 from functions.write_task.main import main
 from taskflow.events import (
     CancelTask,
+    Command,
     DeleteTask,
     Event,
     Operation,
@@ -477,7 +479,7 @@ async def test_occurrences_note_how_they_ended(
     open_worker: OpenWorker, owner: Owner, user_id: str
 ) -> None:
     worker = open_worker(main)
-    ways = {
+    ways: dict[str, Callable[..., Command]] = {
         "done": complete,
         "cancelled": lambda *who: make_command(CancelTask, *who),
         "skipped": lambda *who: make_command(SkipOccurrence, *who),
@@ -546,21 +548,21 @@ async def test_a_notice_that_cannot_be_sent_costs_nothing(
 # --- rights ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "DELETE FROM tasks",
-        "DELETE FROM commands",
-        "SELECT email FROM users",
-        "UPDATE users SET timezone = 'UTC'",
-        "SELECT * FROM audit_entries",
-        "INSERT INTO feed_heads VALUES (gen_random_uuid(), 1)",
-    ],
-)
-async def test_the_role_may_do_no_more(open_worker: OpenWorker, sql: str) -> None:
+BEYOND_ITS_RIGHTS = [
+    "DELETE FROM tasks",
+    "DELETE FROM commands",
+    "SELECT email FROM users",
+    "UPDATE users SET timezone = 'UTC'",
+    "SELECT * FROM audit_entries",
+    "INSERT INTO feed_heads VALUES (gen_random_uuid(), 1)",
+]
+
+
+async def test_the_role_may_do_no_more(open_worker: OpenWorker) -> None:
     async with open_worker(main).database.connection() as db:
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await db.execute(sql)
+        for sql in BEYOND_ITS_RIGHTS:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await db.execute(sql)
 
 
 async def test_a_role_is_one_functions_alone(open_worker: OpenWorker) -> None:

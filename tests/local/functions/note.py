@@ -3,14 +3,17 @@
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from taskflow.door import Door
 from taskflow.errors import Unavailable
 from taskflow.events import AccountFact, Event, Notice, Record, Tick
 from taskflow.serve import serve
-from taskflow.settings import Settings
+from taskflow.settings import Settings, read_settings
 
 
 def note(settings: Settings, **what: Any) -> None:
@@ -62,6 +65,39 @@ async def note_tick(event: Event[Tick], settings: Settings) -> list[Notice]:
     return []
 
 
+class Answer(msgspec.Struct):
+    status: int
+    body: bytes
+
+
+class Held:
+    """A worker that answers RETRY to the entries whose flag is still there, by itself."""
+
+    def __init__(self) -> None:
+        self.settings = read_settings()
+
+    async def answer(self, headers: Mapping[str, str], body: bytes) -> Answer:
+        entries = json.loads(body)["entries"]
+        note(self.settings, batch=[entry["event"]["id"] for entry in entries])
+        statuses = [
+            {"entryId": entry["entryId"], "status": self.decide(entry["event"])}
+            for entry in entries
+        ]
+        return Answer(200, json.dumps({"statuses": statuses}).encode())
+
+    def decide(self, event: dict[str, Any]) -> str:
+        if Path(event["data"]["detail"].get("wait_while", "/none")).exists():
+            return "RETRY"
+        note(self.settings, done=event["id"])
+        return "SUCCESS"
+
+    async def healthy(self) -> bool:
+        return True
+
+    async def close(self) -> None: ...
+
+
+held = Door(Held)
 one = serve(note_one, wakes_on=(AccountFact,))
 batch = serve(note_all, wakes_on=(AccountFact,), batch=True)
 record = serve(note_record, wakes_on=(Record,))

@@ -1,0 +1,58 @@
+"""Up, down to nothing, and up again, on a real database."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from taskflow.migrate import EMPTY, current, head, migrate
+from tests.conftest import address
+
+TABLES = """
+SELECT table_name, column_name, data_type FROM information_schema.columns
+WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY 1, 2
+"""
+RIGHTS = """
+SELECT grantee, table_name, privilege_type FROM information_schema.role_table_grants
+WHERE grantee LIKE 'taskflow%' ORDER BY 1, 2, 3
+"""
+
+
+@pytest.fixture
+async def empty(server: Path) -> AsyncIterator[str]:
+    """The URL of a database without a schema."""
+    db = await asyncpg.connect(address(server, "postgres"))
+    await db.execute("CREATE DATABASE empty")
+    yield address(server, "empty")
+    await db.execute("DROP DATABASE empty WITH (FORCE)")
+    await db.close()
+
+
+async def look(url: str) -> list[list[asyncpg.Record]]:
+    db = await asyncpg.connect(url)
+    found = [await db.fetch(TABLES), await db.fetch(RIGHTS)]
+    await db.close()
+    return found
+
+
+async def test_up_down_and_up_again(empty: str) -> None:
+    assert await current(empty) is None
+    await migrate(empty)
+    assert await current(empty) == head()
+    schema = await look(empty)
+    assert all(schema)
+    await migrate(empty, EMPTY)
+    assert await look(empty) == [[], []]
+    await migrate(empty)
+    assert await look(empty) == schema and await current(empty) == head()
+
+
+async def test_what_is_at_the_head_stays_as_it_is(database_url: str) -> None:
+    """Nothing is even opened for it: a lock on every table would be waited for."""
+    db = await asyncpg.connect(database_url)
+    async with db.transaction():
+        await db.execute("LOCK TABLE users, tasks IN ACCESS EXCLUSIVE MODE")
+        await migrate(database_url)
+        await migrate(database_url, head())
+    await db.close()

@@ -1,0 +1,58 @@
+"""Every variable is read, and a bad one is named."""
+
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from taskflow.settings import InvalidSetting, Settings, read_settings
+
+READ = {
+    "PORT": ("9090", 9090),
+    "TASKFLOW_DATA": ("/var/x", Path("/var/x")),
+    "TASKFLOW_DATABASE": ("postgresql://x", "postgresql://x"),
+    "TASKFLOW_DATABASE_ROLE": ("r", "r"),
+    "TASKFLOW_DATABASE_POOL": ("3", 3),
+    "TASKFLOW_DATABASE_POOLED": ("on", True),
+    "TASKFLOW_KAFKA": ("k:1", "k:1"),
+    "TASKFLOW_PUBLISH": ("dapr://h:1/p", "dapr://h:1/p"),
+    "TASKFLOW_DELIVERY_TOKEN": ("t", "t"),
+    "TASKFLOW_COOLDOWN": ("2.5", 2.5),
+    "TASKFLOW_RETRY_CEILING": ("1", 1.0),
+    "TASKFLOW_SMTP": ("smtp://h", "smtp://h"),
+    "TASKFLOW_MAIL_FROM": ("a@b", "a@b"),
+    "TASKFLOW_SECRET": ("123", "123"),
+    "TASKFLOW_OIDC_ISSUER": ("https://i", "https://i"),
+    "TASKFLOW_OIDC_AUDIENCE": ("a", "a"),
+    "TASKFLOW_RATE_LIMIT": ("50", 50.0),
+    "TASKFLOW_VERIFY": ("off", False),
+    "TASKFLOW_WEBHOOK_ALLOW": ("127.0.0.0/8", "127.0.0.0/8"),
+    "TASKFLOW_URL": ("https://u", "https://u"),
+    "TASKFLOW_PLATFORM": ("http://p", "http://p"),
+}
+
+
+def test_nothing_set_is_the_defaults() -> None:
+    assert read_settings({}) == Settings()
+    assert read_settings({"HOME": "/root", "TASKFLOW_UNKNOWN": "x"}) == Settings()
+
+
+def test_every_variable_is_read() -> None:
+    settings = read_settings({name: text for name, (text, _) in READ.items()})
+    assert structs.astuple(settings) == tuple(value for _, value in READ.values())
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("PORT", "http"),
+        ("TASKFLOW_DATABASE_POOL", "two"),
+        ("TASKFLOW_COOLDOWN", "0"),
+        ("TASKFLOW_RETRY_CEILING", "-1"),
+        ("TASKFLOW_VERIFY", "maybe"),
+        ("TASKFLOW_RATE_LIMIT", "fast"),
+    ],
+)
+def test_a_bad_value_is_named(variable: str, text: str) -> None:
+    with pytest.raises(InvalidSetting, match=f"{variable}='{text}' cannot be used"):
+        read_settings({variable: text})
