@@ -12,15 +12,14 @@ import msgspec
 import yaml
 from msgspec import Struct
 
+from local import shapes
+
 KAFKA_COMPONENT = "pubsub.kafka"
 CRON_COMPONENT = "bindings.cron"
 T = TypeVar("T")
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-# Dapr's own defaults (pkg/runtime/pubsub, components-contrib pubsub/kafka).
-BULK_MESSAGES = 80
-BULK_AWAIT_MS = 1_000
 # cenkalti/backoff's defaults, which Dapr's exponential policy keeps.
 INITIAL_INTERVAL, MULTIPLIER, MAX_INTERVAL = 0.5, 1.5, 60.0
 
@@ -125,157 +124,6 @@ class Manifests(Struct, frozen=True):
         return found
 
 
-# --- the shapes in the files -------------------------------------------------------------------
-
-
-class _Meta(Struct):
-    name: str
-    annotations: dict[str, str] = {}
-
-
-class _Env(Struct):
-    name: str
-    value: str | None = None
-
-
-class _Container(Struct):
-    args: list[str]
-    env: list[_Env] = []
-
-
-class _PodSpec(Struct):
-    containers: list[_Container]
-
-
-class _PodMeta(Struct):
-    annotations: dict[str, str]
-
-
-class _Pod(Struct):
-    metadata: _PodMeta
-    spec: _PodSpec
-
-
-class _DeploymentSpec(Struct):
-    template: _Pod
-
-
-class _Deployment(Struct):
-    metadata: _Meta
-    spec: _DeploymentSpec
-
-
-class _Target(Struct):
-    name: str
-
-
-class _Trigger(Struct):
-    type: str
-    metadata: dict[str, str]
-
-
-class _ScaledObjectSpec(Struct, rename="camel"):
-    scale_target_ref: _Target
-    triggers: list[_Trigger]
-    polling_interval: int = 30
-    max_replica_count: int = 100
-
-
-class _ScaledObject(Struct):
-    metadata: _Meta
-    spec: _ScaledObjectSpec
-
-
-class _Item(Struct):
-    name: str
-    value: Any = None
-
-
-class _ComponentSpec(Struct):
-    type: str
-    metadata: list[_Item]
-
-
-class _Component(Struct):
-    metadata: _Meta
-    spec: _ComponentSpec
-    scopes: list[str] = []
-
-
-class _Routes(Struct):
-    default: str
-
-
-class _Bulk(Struct, rename="camel"):
-    enabled: bool
-    max_messages_count: int = BULK_MESSAGES
-    max_await_duration_ms: int = BULK_AWAIT_MS
-
-
-class _SubscriptionSpec(Struct, rename="camel"):
-    pubsubname: str
-    topic: str
-    routes: _Routes
-    dead_letter_topic: str = ""
-    bulk_subscribe: _Bulk | None = None
-    metadata: dict[str, str] = {}
-
-
-class _Subscription(Struct):
-    metadata: _Meta
-    spec: _SubscriptionSpec
-    scopes: list[str]
-
-
-class _RetryPolicy(Struct, rename="camel"):
-    policy: str = "constant"
-    max_interval: str = "60s"
-    max_retries: int = -1
-
-
-class _Policies(Struct):
-    timeouts: dict[str, str] = {}
-    retries: dict[str, _RetryPolicy] = {}
-
-
-class _Inbound(Struct):
-    timeout: str = ""
-    retry: str = ""
-
-
-class _ComponentTarget(Struct):
-    inbound: _Inbound = msgspec.field(default_factory=_Inbound)
-
-
-class _Targets(Struct):
-    components: dict[str, _ComponentTarget] = {}
-
-
-class _ResiliencySpec(Struct):
-    policies: _Policies
-    targets: _Targets
-
-
-class _Resiliency(Struct):
-    metadata: _Meta
-    spec: _ResiliencySpec
-
-
-class _TopicSpec(Struct, rename="camel"):
-    partitions: int
-    config: dict[str, Any] = {}
-    topic_name: str = ""
-
-
-class _Topic(Struct):
-    metadata: _Meta
-    spec: _TopicSpec
-
-
-class _Kind(Struct):
-    kind: str
-
-
 # --- reading -----------------------------------------------------------------------------------
 
 
@@ -335,26 +183,26 @@ def read_documents(file: Path) -> list[Any]:
 
 def read_kind(file: Path, document: Any) -> str:
     try:
-        return msgspec.convert(document, _Kind).kind
+        return msgspec.convert(document, shapes.Kind).kind
     except msgspec.ValidationError as error:
         raise ManifestError(f"{file}: {error}") from error
 
 
-def read_doors(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str, _Pod]]:
+def read_doors(resources: Sequence[Resource]) -> Iterator[tuple[Resource, str, shapes.Pod]]:
     for item in resources:
         if item.kind == "Deployment":
-            deployment = item.read(_Deployment)
+            deployment = item.read(shapes.Deployment)
             yield item, deployment.metadata.name, deployment.spec.template
 
 
 def read_function(
     item: Resource,
-    doors: Mapping[str, tuple[Resource, _Pod]],
+    doors: Mapping[str, tuple[Resource, shapes.Pod]],
     subscriptions: Mapping[str, list[Subscription]],
     ticks: Mapping[str, list[Tick]],
 ) -> Function:
     """The function that a ScaledObject scales."""
-    spec = item.read(_ScaledObject).spec
+    spec = item.read(shapes.ScaledObject).spec
     if spec.scale_target_ref.name not in doors:
         raise item.refuse(f"$.spec.scaleTargetRef: no Deployment {spec.scale_target_ref.name!r}")
     origin, pod = doors[spec.scale_target_ref.name]
@@ -376,14 +224,14 @@ def read_function(
     )
 
 
-def read_annotation(item: Resource, pod: _Pod, name: str) -> str:
+def read_annotation(item: Resource, pod: shapes.Pod, name: str) -> str:
     value = pod.metadata.annotations.get(name)
     if not value:
         raise item.refuse(f"$.spec.template.metadata.annotations: {name} is missing")
     return value
 
 
-def read_lags(item: Resource, spec: _ScaledObjectSpec, app_id: str) -> Iterator[LagTrigger]:
+def read_lags(item: Resource, spec: shapes.ScaledObjectSpec, app_id: str) -> Iterator[LagTrigger]:
     for trigger in spec.triggers:
         if trigger.type != "kafka":
             continue
@@ -396,7 +244,7 @@ def read_lags(item: Resource, spec: _ScaledObjectSpec, app_id: str) -> Iterator[
         )
 
 
-def read_queries(item: Resource, spec: _ScaledObjectSpec) -> Iterator[QueryTrigger]:
+def read_queries(item: Resource, spec: shapes.ScaledObjectSpec) -> Iterator[QueryTrigger]:
     for trigger in spec.triggers:
         if trigger.type == "postgresql":
             yield QueryTrigger(
@@ -406,13 +254,13 @@ def read_queries(item: Resource, spec: _ScaledObjectSpec) -> Iterator[QueryTrigg
             )
 
 
-def read_word(item: Resource, trigger: _Trigger, name: str) -> str:
+def read_word(item: Resource, trigger: shapes.Trigger, name: str) -> str:
     if name not in trigger.metadata:
         raise item.refuse(f"$.spec.triggers: a {trigger.type} trigger lacks {name}")
     return trigger.metadata[name]
 
 
-def read_number(item: Resource, trigger: _Trigger, name: str, default: str) -> float:
+def read_number(item: Resource, trigger: shapes.Trigger, name: str, default: str) -> float:
     text = trigger.metadata.get(name, default)
     try:
         return float(text)
@@ -432,10 +280,10 @@ def find_pubsub(folder: Path, resources: Sequence[Resource]) -> str:
     return names[0]
 
 
-def read_components(resources: Sequence[Resource]) -> Iterator[tuple[Resource, _Component]]:
+def read_components(resources: Sequence[Resource]) -> Iterator[tuple[Resource, shapes.Component]]:
     for item in resources:
         if item.kind == "Component":
-            yield item, item.read(_Component)
+            yield item, item.read(shapes.Component)
 
 
 def read_subscriptions(resources: Sequence[Resource], pubsub: str) -> dict[str, list[Subscription]]:
@@ -444,7 +292,7 @@ def read_subscriptions(resources: Sequence[Resource], pubsub: str) -> dict[str, 
     for item in resources:
         if item.kind != "Subscription":
             continue
-        whole = item.read(_Subscription)
+        whole = item.read(shapes.Subscription)
         spec, bulk = whole.spec, whole.spec.bulk_subscribe
         if spec.pubsubname != pubsub:
             raise item.refuse(f"$.spec.pubsubname: {spec.pubsubname!r} is no component here")
@@ -482,8 +330,8 @@ def read_retry(resources: Sequence[Resource], pubsub: str) -> Retry:
     for item in resources:
         if item.kind != "Resiliency":
             continue
-        spec = item.read(_Resiliency).spec
-        inbound = spec.targets.components.get(pubsub, _ComponentTarget()).inbound
+        spec = item.read(shapes.Resiliency).spec
+        inbound = spec.targets.components.get(pubsub, shapes.ComponentTarget()).inbound
         policy = spec.policies.retries.get(inbound.retry)
         if policy is None or policy.policy != "exponential" or policy.max_retries != -1:
             raise item.refuse(
@@ -508,7 +356,7 @@ def read_duration(item: Resource, text: str) -> float:
 def read_topics(folder: Path) -> Iterator[Topic]:
     for item in read_resources(folder):
         if item.kind == "KafkaTopic":
-            topic = item.read(_Topic)
+            topic = item.read(shapes.Topic)
             config = {name: str(value) for name, value in topic.spec.config.items()}
             name = topic.spec.topic_name or topic.metadata.name
             yield Topic(name, topic.spec.partitions, config)
