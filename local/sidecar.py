@@ -79,7 +79,7 @@ class Sidecar:
         self._set_alarm(now)
 
     def _feed(self, replica: Replica, lane: int, subscription: Subscription, now: float) -> None:
-        """The first record after a pause goes at once; what follows gathers for the next request."""
+        """The first record after a pause goes at once; what follows gathers for the next."""
         if now < self._not_before.get((subscription.topic, lane), 0):
             return
         ready = [

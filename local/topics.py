@@ -14,7 +14,8 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError, TopicAlreadyExistsError
 from kafka.structs import OffsetAndMetadata
 
-from local.manifests import Topic, read_manifests
+from local.manifests import Topic
+from local.read_manifests import read_manifests
 
 TIMEOUT_MS = 30_000
 

@@ -16,8 +16,8 @@ from local.fleet import Fleet
 from local.gateway import Gateway
 from local.ground import Kept, Running
 from local.kafka import Kafka, choose_ports, start_kafka
-from local.manifests import read_manifests
 from local.postgres import Postgres, start_postgres
+from local.read_manifests import read_manifests
 from local.replay import replay
 from local.show import Display, Warnings, choose_display
 from local.tend import Folders, care_for_topics, has_topics, tend_for_ever

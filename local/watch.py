@@ -12,6 +12,8 @@ import asyncpg
 
 from taskflow.database import AWAY
 
+# Also what asyncpg says of a connection that the server ended in the middle of a word.
+FAILURES = (*AWAY, asyncpg.PostgresError, asyncpg.InternalClientError)
 # At home the database is next door: asking every second is cheaper than a late reminder.
 MOST_SECONDS = 1.0
 TIMEOUT = 5.0
@@ -45,7 +47,7 @@ async def watch_queries(
                     await asyncio.sleep(seconds)
             finally:
                 db.terminate()
-        except AWAY as error:
+        except FAILURES as error:
             log.warning("the triggers' queries wait for PostgreSQL: %r", error)
             await asyncio.sleep(seconds)
 

@@ -179,6 +179,19 @@ async def test_a_batch_gathers_what_comes_while_the_last_one_is_worked_on(home: 
     assert [len(batch) for batch in home.notes("batch")] == [1, 50, 10]
 
 
+async def test_what_follows_the_first_record_gathers_for_a_while(home: Home) -> None:
+    (topic,) = await home.topics(3)
+    gathering = Subscription(topic.name, "/", "", 50, False, gather=0.5)
+    function = make_function(topic.name, "batch.door", topic, subscriptions=(gathering,))
+    async with home.running([function], [topic]):
+        await home.send(topic, event("first"))
+        await until(lambda: home.notes("done") == ["first"], "the first comes at once")
+        for number in range(20):
+            await home.send(topic, event(number), partition=number % 3)
+        await until(lambda: len(home.notes("done")) == 21, "all is done")
+    assert [len(batch) for batch in home.notes("batch")] == [1, 20]
+
+
 async def test_a_query_wakes_a_function_and_ticks_follow_each_other(
     home: Home, owner: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:

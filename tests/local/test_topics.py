@@ -6,7 +6,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from local.manifests import read_manifests
+from local.read_manifests import read_manifests
 from local.tend import Folders, WrongTopic, care_for_topics, has_topics
 from tests.local.home import Home
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from local.manifests import ManifestError, read_duration, read_manifests, read_resources
+from local.manifests import ManifestError
+from local.read_manifests import read_duration, read_manifests, read_resources
 from local.tend import Folders
 
 FOLDERS = Folders()
