@@ -20,7 +20,7 @@ from taskflow.settings import Settings
 
 
 class Context(Struct, frozen=True):
-    """The gateway's surroundings."""
+    """The gateway's surroundings; `engine` is for reads, each statement on its own."""
 
     settings: Settings
     engine: AsyncEngine
@@ -33,7 +33,7 @@ class Context(Struct, frozen=True):
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A transaction for what the gateway itself writes: accounts, tokens, channels."""
-        async with self.engine.begin() as db:
+        async with self.engine.execution_options(isolation_level="READ COMMITTED").begin() as db:
             yield db
 
 

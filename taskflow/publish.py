@@ -6,7 +6,7 @@ import asyncio
 import http.client
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
 
 TIMEOUT = 10.0
+LARGEST_REQUEST = 3 * 1024 * 1024
 
 
 class Publisher(Protocol):
@@ -123,6 +124,9 @@ class KafkaPublisher:
                 done = await asyncio.gather(*sent, return_exceptions=True)
         except (KafkaError, TimeoutError, OSError):
             return {event.id for event in events}
+        if any(_breaks_producer(result) for result in done):
+            self._producer = None
+            await producer.stop()
         return {e.id for e, result in zip(events, done, strict=True) if _failed(result)}
 
     async def _send(
@@ -154,11 +158,32 @@ def _failed(result: object) -> bool:
     return isinstance(result, BaseException)
 
 
+def _breaks_producer(result: object) -> bool:
+    """Whether the producer's sequence is broken for good (aiokafka never mends one)."""
+    return _failed(result) and not getattr(result, "retriable", True)
+
+
 class BulkEntry(msgspec.Struct, rename="camel"):
     entry_id: str
     event: Event[Any]
     content_type: str
     metadata: dict[str, str]
+
+
+Sized: TypeAlias = tuple[Event[Any], bytes]
+
+
+def split_sizes(entries: "Sequence[Sized]") -> "list[list[Sized]]":
+    """Parts that every door takes, in order; an event that is larger stands alone."""
+    parts: list[list[Sized]] = []
+    room = 0
+    for entry in entries:
+        room -= len(entry[1])
+        if room < 0:
+            parts.append([])
+            room = LARGEST_REQUEST - len(entry[1])
+        parts[-1].append(entry)
+    return parts
 
 
 class FailedEntry(msgspec.Struct, rename="camel"):
@@ -180,7 +205,14 @@ class DaprPublisher:
 
     async def publish(self, topic: str, events: Sequence[Event[Any]]) -> set[str]:
         path = f"/v1.0/publish/bulk/{quote(self._pubsub)}/{quote(topic)}"
-        body = encode([_bulk_entry(event) for event in events])
+        failed: set[str] = set()
+        for part in split_sizes([(event, encode(_bulk_entry(event))) for event in events]):
+            failed |= await self._publish_part(path, part)
+        return failed
+
+    async def _publish_part(self, path: str, part: "Sequence[Sized]") -> set[str]:
+        body = b"[" + b",".join(content for _, content in part) + b"]"
+        events = [event for event, _ in part]
         try:
             status, answer = await self._call("POST", path, body)
         except (OSError, http.client.HTTPException):
