@@ -4,16 +4,40 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from msgspec import Raw
+from sqlalchemy import ColumnElement, Text, cast, select, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import NullType
 
 from gateway.context import Context
 from gateway.tables import TaskRow
 from taskflow.errors import not_found
 from taskflow.task import Task
 
-ROW: Any = TaskRow
-SHOWN: list[Any] = [getattr(TaskRow, name) for name in Task.__struct_fields__]
+# Plain columns: a mapped attribute costs the ORM's compilation on every statement.
+ROW: Any = TaskRow.__table__.c  # type: ignore[attr-defined]
+NAMES = Task.__struct_fields__
+TEXTS = [name for name in NAMES if isinstance(ROW[name].type, JSONB)]
+
+
+def _as_sent(name: str) -> ColumnElement[Any]:
+    """A column whose value goes into JSON as the driver gives it, JSON itself as its text: to turn
+    each value of each row into another object was half of a list's time."""
+    if name in TEXTS:
+        return cast(ROW[name], Text).label(name)
+    return type_coerce(ROW[name], NullType()).label(name)
+
+
+SHOWN = [_as_sent(name) for name in NAMES]
 FIND = select(*SHOWN)
+
+
+def as_task(row: Sequence[Any]) -> dict[str, Any]:
+    """A row that begins with SHOWN, as API.md shows it."""
+    task = dict(zip(NAMES, row, strict=False))
+    for name in TEXTS:
+        task[name] = task[name] and Raw(task[name])
+    return task
 
 
 async def find_task(context: Context, user_id: str, task_id: str) -> dict[str, Any]:
@@ -22,10 +46,10 @@ async def find_task(context: Context, user_id: str, task_id: str) -> dict[str, A
         ROW.id == UUID(task_id), ROW.user_id == UUID(user_id), ROW.deleted_at.is_(None)
     )
     async with context.engine.connect() as db:
-        row = (await db.execute(query)).mappings().first()
+        row = (await db.execute(query)).first()
     if row is None:
         raise not_found(f"The task {task_id}")
-    return dict(row)
+    return as_task(row)
 
 
 async def find_stream(context: Context, user_id: str, task_id: str) -> str:

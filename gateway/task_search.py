@@ -28,13 +28,13 @@ from gateway.context import Context
 from gateway.identity import Identity
 from gateway.pages import read_cursor, read_limit, write_cursor
 from gateway.tables import TaskRow
-from gateway.task_rows import SHOWN
+from gateway.task_rows import SHOWN, as_task
 from taskflow.errors import Refused, invalid
 from taskflow.read_task import read_instant, read_task_id
 
 MOST_TAGS = 50
 LONGEST_TEXT = 500
-ROW: Any = TaskRow
+ROW: Any = TaskRow.__table__.c  # type: ignore[attr-defined]
 MOST_SORTS = 4
 WORDS = re.compile(r"\w+")
 
@@ -199,9 +199,8 @@ async def search_tasks(context: Context, who: Identity, query: TaskQuery) -> Res
     async with context.engine.connect() as db:
         rows = (await db.execute(statement)).all()
     shown = rows[:limit]
-    names = [column.key for column in SHOWN]
-    items = [dict(zip(names, row, strict=False)) for row in shown]
-    last = tuple(shown[-1])[len(names) :] if len(rows) > limit else None
+    items = [as_task(row) for row in shown]
+    last = tuple(shown[-1])[len(SHOWN) :] if len(rows) > limit else None
     cursor = write_cursor(context, kind, *map(_plain, last)) if last else None
     body = msgspec.json.encode({"items": items, "next_cursor": cursor})
     return Response(body, media_type="application/json")

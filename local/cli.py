@@ -1,10 +1,20 @@
 """The command line: `taskflow up` and what people do beside a running platform."""
 
+from datetime import UTC, datetime
+from typing import Annotated
+
 import typer
 
+from local import admin, dead_letters, session, tasks
 from taskflow.settings import InvalidSetting, read_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+app.add_typer(tasks.app, name="tasks")
+app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(admin.app, name="admin")
+app.add_typer(admin.audit_app, name="audit")
+app.command("replay")(admin.replay_events)
 
 
 @app.callback()
@@ -28,3 +38,31 @@ def up() -> None:
     except (InvalidSetting, AlreadyRunning, StartFailed, ManifestError, WrongTopic) as error:
         typer.secho(str(error), err=True)
         raise typer.Exit(1) from None
+
+
+@app.command("map")
+def show_map() -> None:
+    """Print the path of every event: what wakes which function, and what it emits."""
+    from functions.__main__ import main as draw
+
+    draw()
+
+
+@app.command()
+def login(
+    email: str,
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True)],
+    sign_up: Annotated[bool, typer.Option(help="make the account first")] = False,
+) -> None:
+    """Log in for the commands that need a person."""
+    session.log_in(read_settings(), email, password, sign_up=sign_up)
+    typer.echo(f"Logged in as {email}")
+
+
+@app.command()
+def demo() -> None:
+    """Fill an account with lifelike tasks of every kind."""
+    from local.demo import EMAIL, PASSWORD, fill_demo
+
+    count = fill_demo(read_settings(), datetime.now(UTC))
+    typer.echo(f"{count} tasks for {EMAIL}, password {PASSWORD}")

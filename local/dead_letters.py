@@ -3,8 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from local.session import call
 from taskflow.settings import read_settings
@@ -15,6 +13,10 @@ app = typer.Typer(no_args_is_help=True, help="Read and redrive what a function g
 @app.command("list")
 def show() -> None:
     """List dead letters, newest first (admin)."""
+    # Loaded here: `taskflow up` must not carry it.
+    from rich.console import Console
+    from rich.table import Table
+
     page = call(read_settings(), "GET", "/v1/dead-letters")
     table = Table("id", "consumer", "event", "attempts", "reason", box=None)
     for row in page["items"]:

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import httpx
 import typer
 
 from taskflow.settings import Settings
@@ -54,6 +53,9 @@ def call(
     settings: Settings, method: str, path: str, body: Any = None, *, token: str | None = ""
 ) -> Any:
     """The JSON answer of the gateway; a problem ends the command with its detail."""
+    # Loaded here: `taskflow up` must not carry it.
+    import httpx
+
     token = read_token(settings) if token == "" else token
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:

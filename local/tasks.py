@@ -3,8 +3,6 @@
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from local.session import call
 from taskflow.settings import read_settings
@@ -43,6 +41,10 @@ def show(
     limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
 ) -> None:
     """List tasks by due date."""
+    # Loaded here: `taskflow up` must not carry it.
+    from rich.console import Console
+    from rich.table import Table
+
     page = call(read_settings(), "GET", f"/v1/tasks?status={status}&sort=due_at&limit={limit}")
     table = Table("id", "title", "due", "priority", "tags", box=None)
     for task in page["items"]:

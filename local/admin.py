@@ -1,0 +1,102 @@
+"""What only the person at the host may do: give roles, prove the record, publish again."""
+
+import asyncio
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, NoReturn
+from uuid import uuid4
+
+import asyncpg
+import typer
+
+from local.place import find_database, find_kafka, find_secret
+from taskflow.events import RolesChanged, new_event
+from taskflow.publish import KafkaPublisher
+from taskflow.settings import Settings, read_settings
+
+app = typer.Typer(no_args_is_help=True, help="Give roles to people.")
+audit_app = typer.Typer(no_args_is_help=True, help="Prove that the record was not edited.")
+
+ROLES = ("user", "auditor", "admin")
+
+GRANT = """
+UPDATE users SET roles = ARRAY(SELECT DISTINCT unnest(roles || $2::text) ORDER BY 1)
+WHERE email_key = $1 AND deleted_at IS NULL
+RETURNING id::text, roles
+"""
+
+
+@app.command()
+def grant(email: str, role: str) -> None:
+    """Give EMAIL the role user, auditor or admin."""
+    if role not in ROLES:
+        _fail(f"{role!r} is no role: there are {', '.join(ROLES)}")
+    roles = asyncio.run(_grant(read_settings(), email, role))
+    typer.echo(f"{email}: {', '.join(roles)}")
+
+
+async def _grant(settings: Settings, email: str, role: str) -> list[str]:
+    key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold())
+    db = await asyncpg.connect(find_database(settings))
+    try:
+        row = await db.fetchrow(GRANT, key, role)
+    finally:
+        await db.close()
+    if row is None:
+        _fail(f"Nobody has the address {email}: sign up first")
+    await _announce(settings, row["id"], list(row["roles"]))
+    return list(row["roles"])
+
+
+async def _announce(settings: Settings, user_id: str, roles: list[str]) -> None:
+    now = datetime.now(UTC)
+    detail = {"roles": roles, "by": "the host"}
+    fact = RolesChanged(user_id=user_id, actor_id=user_id, timestamp=now, detail=detail)
+    event = new_event(fact, id=str(uuid4()), source="host", time=now)
+    publisher = KafkaPublisher(find_kafka(settings))
+    try:
+        if await publisher.publish(fact.topic, [event]):
+            _fail("The role was given, but the log did not take the record of it: say it again")
+    finally:
+        await publisher.close()
+
+
+@audit_app.command()
+def verify() -> None:
+    """Check the chain, its seals, and that every change has its entry."""
+    from local.audit import verify as look
+
+    settings = read_settings()
+    verdict = asyncio.run(
+        look(find_database(settings), find_kafka(settings), find_secret(settings))
+    )
+    typer.echo(
+        f"{verdict.entries} entries, {verdict.erased} erased texts, {verdict.seals} seals,"
+        f" {verdict.events} events of the ledger"
+    )
+    if verdict.fault is not None:
+        _fail(f"FAULT at entry {verdict.fault.seq}: {verdict.fault.reason}")
+    typer.secho("The record is whole and unedited.", fg="green")
+
+
+def replay_events(
+    hours: Annotated[float, typer.Option(help="how far back", min=0)] = 1.0,
+) -> None:
+    """Publish again what PostgreSQL says was emitted (after the loss of Kafka)."""
+    typer.echo(f"{asyncio.run(_replay(read_settings(), hours))} events published again")
+
+
+async def _replay(settings: Settings, hours: float) -> int:
+    from local.replay import replay
+
+    publisher = KafkaPublisher(find_kafka(settings))
+    try:
+        since = datetime.now(UTC) - timedelta(hours=hours)
+        return await replay(find_database(settings), publisher, since)
+    finally:
+        await publisher.close()
+
+
+def _fail(message: str) -> NoReturn:
+    typer.secho(message, fg="red", err=True)
+    raise typer.Exit(1)
