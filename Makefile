@@ -17,7 +17,7 @@ demo: .venv/ready ## fill a demo account of the running system with lifelike tas
 	@$(BIN)/python -m local demo
 
 test: .venv/ready ## all tests, on real PostgreSQL and Kafka
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: .venv/ready ## ruff, mypy, import contracts, wiring
 	@$(BIN)/ruff check

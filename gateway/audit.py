@@ -289,7 +289,7 @@ async def stream_rows(
     context: Context, query: Select[Any], chunk: int = CHUNK
 ) -> AsyncGenerator[Sequence[RowMapping], None]:
     """Rows by a cursor of the server: memory stays the same, however many there are."""
-    async with context.engine.connect() as db:
+    async with context.transaction() as db:
         result = await db.stream(query, execution_options={"yield_per": chunk})
         async for rows in result.mappings().partitions():
             yield rows
