@@ -19,6 +19,7 @@ from sqlmodel import SQLModel
 from starlette.responses import StreamingResponse
 
 from gateway.audit_report import COLUMNS, FORMATS
+from gateway.commands import public_id
 from gateway.context import Context, Ctx
 from gateway.identity import Identity, Who
 from gateway.outbox import announcing
@@ -150,7 +151,8 @@ async def list_history(
     if query.cursor is not None:
         wanted = wanted.where(ENTRY.seq > read_cursor(context, query.cursor, "history")[0])
     rows, following = await _read_page(context, wanted, size, "history")
-    return _answer(page([show_change(row) for row in rows], following))
+    items = [show_change(row, show_command(context, who, row)) for row in rows]
+    return _answer(page(items, following))
 
 
 def show_entry(row: RowMapping) -> dict[str, Any]:
@@ -158,7 +160,7 @@ def show_entry(row: RowMapping) -> dict[str, Any]:
     return {**row, **{name: _as_json(row[name]) for name in BESIDE}}
 
 
-def show_change(row: RowMapping) -> dict[str, Any]:
+def show_change(row: RowMapping, command_id: str) -> dict[str, Any]:
     """An entry as its task's history shows it."""
     return {
         "at": row["at"],
@@ -166,14 +168,13 @@ def show_change(row: RowMapping) -> dict[str, Any]:
         "action": row["action"].removeprefix("task."),
         "before": _as_json(row["before"]),
         "after": _as_json(row["after"]),
-        "command_id": show_command(row),
+        "command_id": command_id,
     }
 
 
-def show_command(row: RowMapping) -> str:
-    """The id of the command that made a change, as its person may see it."""
-    cause: str = row["cause_id"]
-    return cause
+def show_command(context: Context, who: Identity, row: RowMapping) -> str:
+    """The id of the command that made a change, as its person may ask for it."""
+    return public_id(context, who.user_id, row["cause_id"], str(row["task_id"]))
 
 
 def _as_json(text: str | None) -> Raw | None:

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
-from gateway.identity import Identity, Who
 from msgspec import Struct
 from sqlalchemy import select
 
 from gateway.bodies import read_bytes, read_json
 from gateway.context import Context, Ctx
+from gateway.identity import Identity, Who
 from gateway.schemas import accepts
 from gateway.tables import OccurrenceRow, SeriesRow, TaskRow
 from taskflow.errors import invalid, not_found
@@ -108,6 +108,7 @@ async def _existing(context: Context, series: Series) -> list[dict[str, Any]]:
         .add_columns(task.due_at, task.due_on, task.status)
         .join(task, task.id == one.task_id)
         .where(one.series_id == UUID(series.id))
+        .where(one.ended_how.is_distinct_from("superseded"))
         .order_by(one.recurrence_id)
     )
     async with context.engine.connect() as db:

@@ -251,7 +251,7 @@ async def test_a_history(
 ) -> None:
     task = make_task(created_by=user_id)
     await owner.execute(PUT_TASK, task.id, user_id, deleted_at)
-    done = task_event(TaskCompleted, task, before={"status": "open"}, cause="a cause")
+    done = task_event(TaskCompleted, task, before={"status": "open"}, cause=str(uuid4()))
     await record(
         settings,
         task_event(TaskCreated, task),
