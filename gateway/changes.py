@@ -5,11 +5,11 @@ from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Response
-from gateway.identity import Who
 from msgspec import Raw, Struct
 from sqlmodel import col, select
 
 from gateway.context import Context, Ctx
+from gateway.identity import Who
 from gateway.pages import read_cursor, read_limit, write_cursor
 from gateway.tables import FeedHeadRow, FeedRow
 

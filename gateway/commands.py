@@ -11,10 +11,10 @@ from uuid import UUID, uuid4, uuid5
 
 import msgspec
 from fastapi import APIRouter, Request, Response
-from gateway.identity import Identity, Who
 from msgspec import Struct
 
 from gateway.context import Context, Ctx
+from gateway.identity import Identity, Who
 from gateway.outcomes import Outcome
 from taskflow.errors import Refused, not_found
 from taskflow.events import Command, new_event

@@ -4,10 +4,10 @@ import time
 from collections import OrderedDict
 
 from fastapi import Request
-from gateway.identity import Who
 from msgspec import Struct
 
 from gateway.context import Ctx
+from gateway.identity import Who
 from taskflow.errors import Refused
 
 MOST_PEOPLE = 10_000

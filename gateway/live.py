@@ -9,12 +9,12 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Header, Response, WebSocket, WebSocketDisconnect
-from gateway.identity import Identity, Who, identify_cookie, identify_token, is_live
 from msgspec import Struct
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from gateway.changes import Changes, read_changes, read_since
 from gateway.context import Context, Ctx, context_of
+from gateway.identity import Identity, Who, identify_cookie, identify_token, is_live
 from taskflow.errors import Refused
 
 router = APIRouter(tags=["live"])

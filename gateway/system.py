@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Response
-from gateway.identity import Who, require
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import func, text
 from sqlalchemy.exc import DBAPIError
@@ -13,6 +12,7 @@ from sqlmodel import col, select
 from starlette.responses import RedirectResponse
 
 from gateway.context import Context, Ctx
+from gateway.identity import Who, require
 from gateway.tables import DeadLetterRow
 from taskflow.database import AWAY
 

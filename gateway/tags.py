@@ -4,7 +4,6 @@ from uuid import UUID, uuid5
 
 import msgspec
 from fastapi import APIRouter, Request, Response
-from gateway.identity import Identity, Who
 from msgspec import Struct
 from sqlalchemy import func
 from sqlmodel import col, select
@@ -12,6 +11,7 @@ from sqlmodel import col, select
 from gateway.bodies import read_bytes, read_json
 from gateway.commands import Intent, pending, read_intent, submit
 from gateway.context import Context, Ctx
+from gateway.identity import Identity, Who
 from gateway.schemas import accepts
 from gateway.tables import TaskRow
 from taskflow.events import Command, UpdateTask

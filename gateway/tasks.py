@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
-from gateway.identity import Identity, Who
 from msgspec import Struct
 
 from gateway.bodies import read_bytes, read_json
 from gateway.commands import Intent, answer_write, read_intent
 from gateway.context import Context, Ctx
+from gateway.identity import Identity, Who
 from gateway.schemas import accepts, task_answer, task_list
 from gateway.task_rows import find_stream, find_task
 from gateway.task_search import TaskQuery, search_tasks
