@@ -1,5 +1,6 @@
 """The command line: `taskflow up` and what people do beside a running platform."""
 
+import runpy
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -43,9 +44,7 @@ def up() -> None:
 @app.command("map")
 def show_map() -> None:
     """Print the path of every event: what wakes which function, and what it emits."""
-    from functions.__main__ import main as draw
-
-    draw()
+    runpy.run_module("functions", run_name="__main__")
 
 
 @app.command()
