@@ -17,7 +17,7 @@ from taskflow.errors import Refused, problem
 log = logging.getLogger("taskflow.gateway")
 
 RETRY_AFTER = "1"
-CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+CODES = {400: "malformed_json", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
 def answer(refused: Refused, **more: Any) -> Response:

@@ -46,10 +46,11 @@ def show(
     from rich.table import Table
 
     page = call(read_settings(), "GET", f"/v1/tasks?status={status}&sort=due_at&limit={limit}")
-    table = Table("id", "title", "due", "priority", "tags", box=None)
+    table = Table("title", "due", "priority", "tags", box=None)
+    table.add_column("id", no_wrap=True)
     for task in page["items"]:
         due = task["due_at"] or task["due_on"] or ""
-        table.add_row(task["id"], task["title"], due, task["priority"], " ".join(task["tags"]))
+        table.add_row(task["title"], due, task["priority"], " ".join(task["tags"]), task["id"])
     Console().print(table)
 
 

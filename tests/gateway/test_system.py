@@ -80,3 +80,10 @@ def test_a_bucket_refills() -> None:
     left = [limiter.take("a", now) for now in (0.0, 0.0, 0.0, 0.5, 10.0, 10.0, 10.0)]
     assert [value >= 0 for value in left] == [True, True, False, True, True, True, False]
     assert limiter.take("b", 0.0) >= 0
+
+
+async def test_a_form_that_is_no_json_is_malformed(anyone: Client) -> None:
+    for content in (b"{", b'{"email": "\xff"}'):
+        kind = {"content-type": "application/json"}
+        answer = await anyone.post("/v1/auth/login", content=content, headers=kind)
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json")
