@@ -27,7 +27,6 @@ from gateway.identity import (
     UserView,
     Who,
     accounts_of,
-    email_key,
     read_line,
     unauthenticated,
 )
@@ -52,6 +51,7 @@ from taskflow.events import (
     RolesChanged,
     SignedUp,
 )
+from taskflow.mail import email_key
 from taskflow.read_task import read_task_id
 from taskflow.zone import InvalidZone, find_zone
 

@@ -9,7 +9,6 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated, Any
 from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Query, Response
 from msgspec import Raw
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +18,7 @@ from sqlmodel import SQLModel
 from starlette.responses import StreamingResponse
 
 from gateway.audit_report import COLUMNS, FORMATS
+from gateway.bodies import write_json
 from gateway.commands import public_id
 from gateway.context import Context, Ctx
 from gateway.identity import Identity, Who
@@ -135,7 +135,7 @@ async def list_entries(query: Annotated[AuditQuery, Query()], who: Who, context:
         wanted = wanted.where(ENTRY.seq < read_cursor(context, query.cursor, "audit")[0])
     await _leave_trace(context, who, query)
     rows, following = await _read_page(context, wanted, size, "audit")
-    return _answer(page([show_entry(row) for row in rows], following))
+    return write_json(page([show_entry(row) for row in rows], following))
 
 
 @router.get("/tasks/{task_id}/history")
@@ -152,7 +152,7 @@ async def list_history(
         wanted = wanted.where(ENTRY.seq > read_cursor(context, query.cursor, "history")[0])
     rows, following = await _read_page(context, wanted, size, "history")
     items = [show_change(row, show_command(context, who, row)) for row in rows]
-    return _answer(page(items, following))
+    return write_json(page(items, following))
 
 
 def show_entry(row: RowMapping) -> dict[str, Any]:
@@ -179,10 +179,6 @@ def show_command(context: Context, who: Identity, row: RowMapping) -> str:
 
 def _as_json(text: str | None) -> Raw | None:
     return None if text is None else Raw(text.encode())
-
-
-def _answer(body: Any) -> Response:
-    return Response(msgspec.json.encode(body), media_type="application/json")
 
 
 async def _read_page(
@@ -263,7 +259,7 @@ async def verify_chain(who: Who, context: Ctx) -> Response:
         async for rows in chunks:
             if any(verification.take(*_read_link(row)) for row in rows):
                 break
-    return _answer(show_verdict(verification, verification.finish(last_texts)))
+    return write_json(show_verdict(verification, verification.finish(last_texts)))
 
 
 def show_verdict(verification: Verification, fault: Fault | None) -> dict[str, Any]:

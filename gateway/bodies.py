@@ -1,10 +1,13 @@
-"""Reads a request's JSON body into its struct, and says exactly what is wrong with one."""
+"""JSON in and out: reads a request's body into its struct, says exactly what is wrong with one, and
+writes an answer.
+"""
 
 import re
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import msgspec
-from fastapi import Request
+from fastapi import Request, Response
 
 from taskflow.errors import Refused, invalid
 
@@ -58,3 +61,8 @@ def explain(message: str) -> Refused:
     found = PLACE.match(message)
     field = found[2] if found and found[2] else "body"
     return invalid(field, (found[1] if found else message) or message)
+
+
+def write_json(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer in JSON, written by the encoder that writes the events."""
+    return Response(msgspec.json.encode(body), status, headers, "application/json")

@@ -3,11 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Response
 from msgspec import Raw, Struct
 from sqlmodel import col, select
 
+from gateway.bodies import write_json
 from gateway.context import Context, Ctx
 from gateway.identity import Who
 from gateway.pages import read_cursor, read_limit, write_cursor
@@ -83,4 +83,4 @@ async def list_changes(
     start = None if since is None else read_since(context, since)
     changes, _ = await read_changes(context, who.user_id, start, read_limit(limit))
     body = {"items": changes.items, "cursor": changes.cursor, "resync": changes.resync}
-    return Response(msgspec.json.encode(body), media_type="application/json")
+    return write_json(body)

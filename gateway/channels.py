@@ -14,12 +14,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Field, SQLModel, col, delete, select
 
 from gateway.context import Context, Ctx
-from gateway.identity import Body, Identity, User, Who, accounts_of, email_key, read_email
+from gateway.identity import Body, Identity, User, Who, accounts_of, read_email
 from gateway.letters import Link, check_link, send_confirmation
 from gateway.outbox import Writing, announcing
 from gateway.pages import page
 from taskflow.errors import Refused, invalid, not_found
 from taskflow.events import ChannelAdded, ChannelRemoved
+from taskflow.mail import email_key
 from taskflow.read_task import read_task_id
 from taskflow.webhook_address import read_networks, resolve_public
 

@@ -13,6 +13,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from msgspec import Struct
 
+from gateway.bodies import write_json
 from gateway.context import Context, Ctx
 from gateway.identity import Identity, Who
 from gateway.outcomes import Outcome
@@ -175,7 +176,7 @@ def pending(context: Context, who: Identity, command_id: str, task_id: str | Non
     name = public_id(context, who.user_id, command_id, task_id)
     body = {"command_id": name, "task_id": task_id, "status": "pending"}
     headers = {"Location": f"/v1/commands/{name}"}
-    return Response(msgspec.json.encode(body), 202, headers, "application/json")
+    return write_json(body, 202, headers)
 
 
 @router.get("/v1/commands/{command_id}")
@@ -194,7 +195,7 @@ async def read_command(command_id: str, who: Who, context: Ctx) -> Response:
     else:
         result = outcomes[0].results[0]
         shown |= {"status": "done", "http_status": result.status, "body": result.body}
-    return Response(msgspec.json.encode(shown), media_type="application/json")
+    return write_json(shown)
 
 
 def show_results(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:

@@ -7,10 +7,11 @@ import msgspec
 from fastapi import APIRouter, Response
 from sqlalchemy import select, text
 
+from gateway.bodies import write_json
 from gateway.context import Context, Ctx
 from gateway.identity import Identity, Who, require
 from gateway.outbox import announcing
-from gateway.pages import read_cursor, read_limit, write_cursor
+from gateway.pages import page, read_cursor, read_limit, write_cursor
 from gateway.tables import DeadLetterRow, TaskRow
 from taskflow.attempts import event_key
 from taskflow.errors import Refused, Unreadable, not_found
@@ -58,8 +59,7 @@ async def list_dead_letters(
     items = [dict(row) for row in rows[:size]]
     last = items[-1] if len(rows) > size else None
     following = write_cursor(context, KIND, last["kept_at"], str(last["id"])) if last else None
-    body = {"items": items, "next_cursor": following}
-    return Response(msgspec.json.encode(body), media_type="application/json")
+    return write_json(page(items, following))
 
 
 @router.get("/{dead_letter_id}")
@@ -68,7 +68,7 @@ async def read_dead_letter(dead_letter_id: str, who: Who, context: Ctx) -> Respo
     require(who, "admin")
     row = await _find(context, dead_letter_id)
     shown = {**row, "value": row["value"].decode(errors="replace")}
-    return Response(msgspec.json.encode(shown), media_type="application/json")
+    return write_json(shown)
 
 
 async def _find(context: Context, name: str) -> dict[str, Any]:
@@ -153,4 +153,4 @@ async def _settle(
         await writing.db.execute(SETTLE, settled)
         writing.announce(fact)
     shown = {"id": row["id"], "state": state}
-    return Response(msgspec.json.encode(shown), media_type="application/json")
+    return write_json(shown)

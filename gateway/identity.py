@@ -143,11 +143,6 @@ def read_email(given: str) -> str:
     return line
 
 
-def email_key(email: str) -> str:
-    """What makes two spellings of an address one account: NFC and case folding."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold())
-
-
 Line: TypeAlias = Annotated[str, StringConstraints(max_length=320), AfterValidator(read_line)]
 Email: TypeAlias = Annotated[str, StringConstraints(max_length=320), AfterValidator(read_email)]
 

@@ -18,12 +18,12 @@ from sqlmodel import col
 
 from gateway.accounts import add_user, find_user, find_user_by_email
 from gateway.context import Context
-from gateway.identity import User, email_key, read_email, unauthenticated
+from gateway.identity import User, read_email, unauthenticated
 from gateway.outbox import Writing, announcing
 from gateway.sessions import revoke_sessions
 from taskflow.errors import Refused
 from taskflow.events import AccountUpdated
-from taskflow.mail import flatten_line
+from taskflow.mail import email_key, flatten_line
 from taskflow.settings import Settings
 
 ALGORITHMS = ["RS256", "ES256", "PS256"]

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from msgspec import Struct
 from sqlalchemy import RowMapping, text
 
+from gateway.bodies import write_json
 from gateway.commands import NO_TASK, read_intent
 from gateway.context import Context, Ctx
 from gateway.identity import Identity, Who
@@ -91,7 +92,7 @@ async def list_reminders(
     values = {"user_id": UUID(who.user_id), **_read_place(context, cursor, "reminders")}
     rows, following = await _fetch_page(context, UPCOMING, values, limit, "reminders")
     items = [_TIMER.decode(row["event"]).data for row in rows]
-    return _answer(page(items, following))
+    return write_json(page(items, following))
 
 
 @router.get("/deliveries")
@@ -111,7 +112,7 @@ async def list_deliveries(
         **_read_place(context, cursor, "deliveries"),
     }
     rows, following = await _fetch_page(context, DELIVERIES, values, limit, "deliveries")
-    return _answer(page([dict(row) for row in rows], following))
+    return write_json(page([dict(row) for row in rows], following))
 
 
 def _read_place(context: Context, cursor: str | None, kind: str) -> dict[str, Any]:
@@ -133,10 +134,6 @@ async def _fetch_page(
     return list(rows[:size]), write_cursor(context, kind, last["due_at"], last["id"])
 
 
-def _answer(body: Any) -> Response:
-    return Response(msgspec.json.encode(body), media_type="application/json")
-
-
 # --- a test ------------------------------------------------------------------------------------
 
 
@@ -149,7 +146,7 @@ async def send_test(channel_id: str, request: Request, who: Who, context: Ctx) -
     delivery_id = derive_id(intent.command_id, "test")
     await _plan_test(context, _test_fact(who, name, kind, delivery_id, context.clock()), name)
     seconds = intent.wait if "prefer" in request.headers else TEST_WAIT
-    return _answer(await _await_delivery(context, who, delivery_id, name, seconds))
+    return write_json(await _await_delivery(context, who, delivery_id, name, seconds))
 
 
 async def _find_kind(context: Context, who: Identity, channel_id: str) -> str:

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Query, Request, Response
 from msgspec import Struct
 from sqlalchemy import select
 
-from gateway.bodies import read_bytes, read_json
+from gateway.bodies import read_bytes, read_json, write_json
 from gateway.context import Context, Ctx
 from gateway.identity import Identity, Who
+from gateway.pages import page
 from gateway.schemas import accepts
 from gateway.tables import OccurrenceRow, SeriesRow, TaskRow
 from taskflow.errors import invalid, not_found
@@ -51,7 +52,7 @@ async def preview_recurrence(request: Request, who: Who) -> Response:
         raise invalid("count", f"must lie between 1 and {MOST_PREVIEWED}")
     found, ends = preview(_dates(wanted, who), wanted.count)
     body = {"items": [_shown(one) for one in found], "ends": ends}
-    return Response(msgspec.json.encode(body), media_type="application/json")
+    return write_json(body)
 
 
 def _dates(wanted: Preview, who: Identity) -> Dates:
@@ -83,8 +84,7 @@ async def list_occurrences(
     existing = await _existing(context, series)
     last = max((item["recurrence_id"] for item in existing), default=None)
     items = [*existing, *_planned(series, last, planned)]
-    body = {"items": items, "next_cursor": None}
-    return Response(msgspec.json.encode(body), media_type="application/json")
+    return write_json(page(items, None))
 
 
 async def _find_series(context: Context, who: Identity, series_id: str) -> Series:

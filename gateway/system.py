@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-import msgspec
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import func, text
@@ -11,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 from starlette.responses import RedirectResponse
 
+from gateway.bodies import write_json
 from gateway.context import Context, Ctx
 from gateway.identity import Who, require
 from gateway.tables import DeadLetterRow
@@ -39,7 +39,7 @@ async def is_ready(context: Ctx) -> Response:
     states = dict(zip(names, map(_state, await asyncio.gather(*checks)), strict=True))
     down = "down" in states.values()
     body = {"status": "down" if down else "ok", "checks": states}
-    return Response(msgspec.json.encode(body), 503 if down else 200, media_type="application/json")
+    return write_json(body, 503 if down else 200)
 
 
 def _state(up: bool) -> str:
@@ -87,4 +87,4 @@ async def read_system(who: Who, context: Ctx) -> Response:
         dead = (await db.execute(query)).scalar_one()
     platform = await _platform(context) if context.settings.platform else None
     body = {"functions": (platform or {}).get("functions", []), "dead_letters": dead}
-    return Response(msgspec.json.encode(body), media_type="application/json")
+    return write_json(body)

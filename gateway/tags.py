@@ -8,10 +8,11 @@ from msgspec import Struct
 from sqlalchemy import func
 from sqlmodel import col, select
 
-from gateway.bodies import read_bytes, read_json
+from gateway.bodies import read_bytes, read_json, write_json
 from gateway.commands import Intent, pending, read_intent, submit
 from gateway.context import Context, Ctx
 from gateway.identity import Identity, Who
+from gateway.pages import page
 from gateway.schemas import accepts
 from gateway.tables import TaskRow
 from taskflow.events import Command, UpdateTask
@@ -45,8 +46,7 @@ async def list_tags(who: Who, context: Ctx) -> Response:
     )
     async with context.engine.connect() as db:
         rows = (await db.execute(query)).mappings().all()
-    body = {"items": [dict(row) for row in rows], "next_cursor": None}
-    return Response(msgspec.json.encode(body), media_type="application/json")
+    return write_json(page([dict(row) for row in rows], None))
 
 
 @router.patch("/{name}", openapi_extra=accepts(Rename))
@@ -84,7 +84,7 @@ async def _replace(
     if outcomes is None:
         return pending(context, who, intent.command_id, None)
     body = {"name": wanted, "changed": len(outcomes)}
-    return Response(msgspec.json.encode(body), media_type="application/json")
+    return write_json(body)
 
 
 def _retag(who: Identity, intent: Intent, task_id: str, stream: str, tags: list[str]) -> UpdateTask:

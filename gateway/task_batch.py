@@ -10,7 +10,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from gateway.bodies import LARGEST_BATCH, read_bytes, read_json
+from gateway.bodies import LARGEST_BATCH, read_bytes, read_json, write_json
 from gateway.commands import Intent, pending, read_intent, show_results, submit
 from gateway.context import Context, Ctx
 from gateway.identity import Identity, Who
@@ -58,7 +58,7 @@ async def write_tasks(request: Request, who: Who, context: Ctx) -> Response:
     if outcomes is None:
         return pending(context, who, intent.command_id, None)
     results = show_results([*outcomes, Outcome("", "", refused)])
-    return Response(msgspec.json.encode({"results": results}), media_type="application/json")
+    return write_json({"results": results})
 
 
 def read_operations(

@@ -24,17 +24,16 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as sql_cast
 
+from gateway.bodies import write_json
 from gateway.context import Context
 from gateway.identity import Identity
-from gateway.pages import read_cursor, read_limit, write_cursor
-from gateway.tables import TaskRow
-from gateway.task_rows import SHOWN, as_task
+from gateway.pages import page, read_cursor, read_limit, write_cursor
+from gateway.task_rows import ROW, SHOWN, as_task
 from taskflow.errors import Refused, invalid
 from taskflow.read_task import read_instant, read_task_id
 
 MOST_TAGS = 50
 LONGEST_TEXT = 500
-ROW: Any = TaskRow.__table__.c  # type: ignore[attr-defined]
 MOST_SORTS = 4
 WORDS = re.compile(r"\w+")
 
@@ -202,8 +201,7 @@ async def search_tasks(context: Context, who: Identity, query: TaskQuery) -> Res
     items = [as_task(row) for row in shown]
     last = tuple(shown[-1])[len(SHOWN) :] if len(rows) > limit else None
     cursor = write_cursor(context, kind, *map(_plain, last)) if last else None
-    body = msgspec.json.encode({"items": items, "next_cursor": cursor})
-    return Response(body, media_type="application/json")
+    return write_json(page(items, cursor))
 
 
 def compose(query: TaskQuery, who: Identity, keys: Sequence[SortKey]) -> Select[Any]:

@@ -7,7 +7,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from msgspec import Struct
 
-from gateway.bodies import read_bytes, read_json
+from gateway.bodies import read_bytes, read_json, write_json
 from gateway.commands import Intent, answer_write, read_intent
 from gateway.context import Context, Ctx
 from gateway.identity import Identity, Who
@@ -87,7 +87,7 @@ async def list_tasks(query: Annotated[TaskQuery, Query()], who: Who, context: Ct
 async def read_task(task_id: str, who: Who, context: Ctx) -> Response:
     task = await find_task(context, who.user_id, read_task_id(task_id))
     headers = {"ETag": f'"{task["version"]}"'}
-    return Response(msgspec.json.encode(task), headers=headers, media_type="application/json")
+    return write_json(task, headers=headers)
 
 
 @router.patch("/{task_id}", responses=task_answer(200), openapi_extra=accepts(TaskInput))

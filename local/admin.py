@@ -1,7 +1,6 @@
 """What only the person at the host may do: give roles, prove the record, publish again."""
 
 import asyncio
-import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, NoReturn
 from uuid import uuid4
@@ -11,6 +10,7 @@ import typer
 
 from local.place import find_database, find_kafka, find_secret
 from taskflow.events import RolesChanged, new_event
+from taskflow.mail import email_key
 from taskflow.publish import KafkaPublisher
 from taskflow.settings import Settings, read_settings
 
@@ -36,10 +36,9 @@ def grant(email: str, role: str) -> None:
 
 
 async def _grant(settings: Settings, email: str, role: str) -> list[str]:
-    key = unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold())
     db = await asyncpg.connect(find_database(settings))
     try:
-        row = await db.fetchrow(GRANT, key, role)
+        row = await db.fetchrow(GRANT, email_key(email), role)
     finally:
         await db.close()
     if row is None:

@@ -295,3 +295,8 @@ def _is_about_letter(error: Exception) -> bool:
     if not isinstance(error, SMTPRecipientRefused | SMTPDataError):
         return False
     return error.code >= 500 and error.code not in AUTHENTICATION_CODES
+
+
+def email_key(email: str) -> str:
+    """What makes two spellings of an address one account: NFC and case folding."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold())

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from functions.write_task.effects import Effects, follow_facts
+from functions.write_task.effects import SOURCE, Effects, follow_facts
 from functions.write_task.ledger import claim_commands, settle_commands
 from functions.write_task.state import load_state, store_state
 from taskflow.database import Connection
@@ -33,7 +33,6 @@ from taskflow.events import (
 from taskflow.ledger import read_emitted
 from taskflow.task import TaskInput
 
-SOURCE = "write_task"
 OLDEST = timedelta(days=45)
 
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from functions.write_task.effects import Effects
 from taskflow.database import Connection, StaleRead
@@ -100,17 +99,6 @@ INSERT INTO timers (id, due_at, topic, user_id, event)
 SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::text[])
 ON CONFLICT (id) DO UPDATE SET event = excluded.event
 """
-
-
-class TaskRow(Struct):
-    """What the columns of `tasks` hold beyond the task itself, merged with it when written."""
-
-    user_id: str
-    stream: str
-    tag_keys: list[str]
-    due_local: datetime | None
-    due_sort: datetime | None
-    deleted_at: datetime | None
 
 
 _STORED = msgspec.json.Decoder(Stored)
@@ -211,15 +199,15 @@ async def _put_tasks(db: Connection, facts: Sequence[TaskFact]) -> None:
 
 def _row(fact: TaskFact) -> dict[str, Any]:
     task = fact.task_data
-    extra = TaskRow(
-        user_id=fact.user_id,
-        stream=fact.stream,
-        tag_keys=[tag.casefold() for tag in task.tags],
-        due_local=_wall_clock(task),
-        due_sort=_due_sort(task),
-        deleted_at=fact.timestamp if isinstance(fact, TaskDeleted) else None,
-    )
-    return {**msgspec.structs.asdict(task), **msgspec.structs.asdict(extra)}
+    return {
+        **msgspec.structs.asdict(task),
+        "user_id": fact.user_id,
+        "stream": fact.stream,
+        "tag_keys": [tag.casefold() for tag in task.tags],
+        "due_local": _wall_clock(task),
+        "due_sort": _due_sort(task),
+        "deleted_at": fact.timestamp if isinstance(fact, TaskDeleted) else None,
+    }
 
 
 def _wall_clock(task: Task) -> datetime | None:

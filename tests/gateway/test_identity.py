@@ -27,7 +27,6 @@ from gateway.identity import (
     Identity,
     IdentityCache,
     Passwords,
-    email_key,
     identify_token,
     is_live,
     read_email,
@@ -35,6 +34,7 @@ from gateway.identity import (
 )
 from taskflow.errors import Refused
 from taskflow.keys import derive_key
+from taskflow.mail import email_key
 from taskflow.settings import Settings
 from tests.gateway.account_app import (
     ABROAD,
