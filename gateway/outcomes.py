@@ -44,6 +44,12 @@ class _Result(Struct):
     body: Raw = Raw(b"null")
 
 
+class _Told(Struct):
+    id: str
+    fingerprint: str
+    results: list[_Result]
+
+
 class _Data(Struct):
     task_data: Raw
 
@@ -91,6 +97,7 @@ class Outcome(Struct):
     parts: int = 1
 
 
+_TOLD = msgspec.json.Decoder(_Told)
 _RESULTS = msgspec.json.Decoder(list[_Result])
 _EVENTS = msgspec.json.Decoder(list[Raw])
 _EVENT = msgspec.json.Decoder(_Event)
@@ -110,6 +117,13 @@ def read_outcome(row: asyncpg.Record) -> Outcome:
         for r in results
     ]
     return Outcome(row["id"], row["fingerprint"], shown, parts=row["parts"])
+
+
+def read_told(line: str) -> Outcome:
+    """An outcome that came with its hint."""
+    told = _TOLD.decode(line)
+    results = [Result(one.status, one.position, one.body) for one in told.results]
+    return Outcome(told.id, told.fingerprint, results)
 
 
 def failed_outcome(command_id: str, reason: str) -> Outcome:
@@ -225,11 +239,19 @@ class Outcomes:
         return self._db
 
     def _hear_outcomes(self, _db: object, _pid: int, _channel: str, payload: object) -> None:
-        self._ready |= {name for name in str(payload).split(",") if name in self._waiting}
-        self._wake.set()
+        for line in str(payload).split("\n"):
+            if line.startswith("{"):
+                self._settle(read_told(line))
+            elif line in self._waiting:
+                self._ready.add(line)
+                self._wake.set()
+
+    def _settle(self, outcome: Outcome) -> None:
+        for expected in self._waiting.get(outcome.id, ()):
+            expected.put(outcome)
 
     def _hear_feed(self, _db: object, _pid: int, _channel: str, payload: object) -> None:
-        self._on_feed(str(payload).split(","))
+        self._on_feed(str(payload).split("\n"))
 
     async def _keep_looking(self) -> None:
         looked = 0.0
@@ -255,5 +277,4 @@ class Outcomes:
                     await self._connection()
             return
         for outcome in await self.look(ids):
-            for expected in self._waiting.get(outcome.id, ()):
-                expected.put(outcome)
+            self._settle(outcome)

@@ -21,6 +21,8 @@ class Payload(Struct, frozen=True, kw_only=True):
 
     type: ClassVar[str]
     topic: ClassVar[str]
+    # Whether it carries its own place among those of its key, by which a reader restores the order.
+    numbered: ClassVar[bool] = False
 
     @property
     def key(self) -> str:
@@ -424,6 +426,7 @@ class RealtimeUpdate(Payload, frozen=True, kw_only=True):
 
     type = "taskflow.realtime-update.v1"
     topic = "task-updates"
+    numbered = True
 
     user_id: str
     cursor: int
@@ -460,10 +463,11 @@ class AuditSealed(Payload, frozen=True, kw_only=True):
 
 
 class Notice(Struct, frozen=True, kw_only=True):
-    """A hint to gateways by NOTIFY, after the commit: losing it costs time, never truth."""
+    """Hints to gateways by NOTIFY, after the commit: losing one costs time, never truth. Each is a
+    line: an id to look for, or what would be found."""
 
     channel: str
-    ids: list[str]
+    hints: list[str]
 
 
 class Tick(Payload, frozen=True, kw_only=True):

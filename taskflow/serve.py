@@ -313,19 +313,17 @@ def record_event(record: Record, now: datetime) -> Event[Record]:
 
 
 def split_notices(notices: Iterable[Notice]) -> list[tuple[str, str]]:
-    """(channel, payload) pairs: ids joined by commas, no payload beyond NOTIFY's limit; an id that
-    is no hint to anybody, for its length, is left out."""
-    channels: dict[str, list[str]] = defaultdict(list)
+    """(channel, payload) pairs: a line for each hint, no payload beyond NOTIFY's limit; one that is
+    longer is left out."""
+    channels: dict[str, list[bytes]] = defaultdict(list)
     for notice in notices:
-        channels[notice.channel] += [one for one in notice.ids if len(one) < NOTIFY_BYTES]
-    pairs = []
-    for channel, ids in channels.items():
-        per_payload = NOTIFY_BYTES // (max(map(len, ids), default=0) + 1)
-        pairs += [
-            (channel, ",".join(ids[start : start + per_payload]))
-            for start in range(0, len(ids), per_payload)
-        ]
-    return pairs
+        lines = channels[notice.channel]
+        for hint in map(str.encode, notice.hints):
+            if lines and len(lines[-1]) + 1 + len(hint) < NOTIFY_BYTES:
+                lines[-1] += b"\n" + hint
+            elif len(hint) < NOTIFY_BYTES:
+                lines.append(hint)
+    return [(channel, line.decode()) for channel, lines in channels.items() for line in lines]
 
 
 class Main(Protocol):

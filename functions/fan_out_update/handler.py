@@ -129,4 +129,4 @@ def live_update(item: Item) -> Event[RealtimeUpdate] | None:
 
 def _notices(items: Sequence[Item]) -> list[Notice]:
     people = sorted({item.user_id for item in items})
-    return [Notice(channel=FEED_CHANNEL, ids=people)] if people else []
+    return [Notice(channel=FEED_CHANNEL, hints=people)] if people else []

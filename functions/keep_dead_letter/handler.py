@@ -47,7 +47,7 @@ async def keep_dead_letter(
     if envelope is None or record.record_topic != Command.topic:
         return []
     emitted = await read_emitted(db, _command_ids(envelope))
-    waiting = [Notice(channel=envelope.replyto, ids=[envelope.id])] if envelope.replyto else []
+    waiting = [Notice(channel=envelope.replyto, hints=[envelope.id])] if envelope.replyto else []
     return [*emitted, *waiting]
 
 

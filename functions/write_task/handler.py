@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from functions.write_task.effects import SOURCE, Effects, follow_facts
-from functions.write_task.ledger import claim_commands, settle_commands
-from functions.write_task.state import load_state, store_state
+from functions.write_task.state import Settled, load_state, store_state
 from taskflow.database import Connection
 from taskflow.decide import Decision, State, decide, refusal
 from taskflow.errors import Refused
@@ -29,16 +28,18 @@ from taskflow.events import (
     UpdateTask,
     WriteTasks,
     derive_events,
+    encode,
 )
 from taskflow.ledger import read_emitted
 from taskflow.task import TaskInput
 
 OLDEST = timedelta(days=45)
+LARGEST_HINT = 4_000
 
 
 class Result(Struct, omit_defaults=True):
-    """What one command, or one operation of a batch, came to; a task is shown by the index of the
-    event that holds it."""
+    """What one command, or one operation of a batch, came to. A task is shown by the index of the
+    event that holds it or, told to a gateway, as the body itself."""
 
     status: int
     position: int = 0
@@ -46,7 +47,15 @@ class Result(Struct, omit_defaults=True):
     body: Any = None
 
 
-class Settled(Struct):
+class Told(Struct):
+    """The outcome of one command on its way to the gateway that waits for it."""
+
+    id: str
+    fingerprint: str
+    results: list[Result]
+
+
+class Done(Struct):
     """A command with its results and the events that follow from it."""
 
     command: Event[Command]
@@ -59,25 +68,38 @@ async def write_task(
 ) -> Sequence[Event[Any] | Notice]:
     """Decides new commands in order, in one transaction; repeats what older ones emitted."""
     commands = list({event.id: event for event in events}.values())
-    claimed = await claim_commands(db, commands)
-    repeated = await read_emitted(db, [c.id for c in commands if c.id not in claimed])
-    fresh = [command for command in commands if command.id in claimed]
-    if fresh:
-        state = await load_state(db, [command.data for command in fresh])
-        effects = Effects()
-        settled = [settle(command, state, effects, now) for command in fresh]
-        await store_state(db, effects)
-        await settle_commands(db, settled)
-        repeated += [event for one in settled for event in one.events]
-    return [*repeated, *notices(commands)]
+    state, known = await load_state(db, commands)
+    effects = Effects()
+    done = [settle(command, state, effects, now) for command in commands if command.id not in known]
+    if done:
+        await store_state(db, effects, [keep(one) for one in done])
+    repeated = [command for command in commands if command.id in known]
+    emitted = await read_emitted(db, [command.id for command in repeated])
+    emitted += [event for one in done for event in one.events]
+    hints = [*((c, c.id) for c in repeated), *((one.command, tell(one)) for one in done)]
+    return [*emitted, *(Notice(channel=c.replyto, hints=[hint]) for c, hint in hints if c.replyto)]
 
 
-def notices(commands: Sequence[Event[Command]]) -> list[Notice]:
-    """One hint for each command that a gateway waits for."""
-    return [Notice(channel=c.replyto, ids=[c.id]) for c in commands if c.replyto]
+def keep(done: Done) -> Settled:
+    """What the ledger keeps of a command."""
+    return Settled(done.command, encode(done.results).decode(), encode(done.events).decode())
 
 
-def settle(command: Event[Command], state: State, effects: Effects, now: datetime) -> Settled:
+def tell(done: Done) -> str:
+    """The hint for the gateway that waits: the outcome itself where it is small, or its id."""
+    if len(done.results) > 1:
+        return done.command.id
+    results = [
+        one
+        if one.event is None
+        else structs.replace(one, event=None, body=done.events[one.event].data.task_data)
+        for one in done.results
+    ]
+    told = encode(Told(done.command.id, done.command.data.fingerprint, results))
+    return told.decode() if len(told) < LARGEST_HINT else done.command.id
+
+
+def settle(command: Event[Command], state: State, effects: Effects, now: datetime) -> Done:
     """The outcome of one command, its effects noted in `effects`."""
     results: list[Result] = []
     facts: list[TaskFact] = []
@@ -93,7 +115,7 @@ def settle(command: Event[Command], state: State, effects: Effects, now: datetim
     emitted = derive_events(command, facts, source=SOURCE)
     if facts:
         emitted += follow_facts(command, facts, state.zones[command.data.user_id], effects)
-    return Settled(command, results, emitted)
+    return Done(command, results, emitted)
 
 
 def attempt(

@@ -1,10 +1,14 @@
-"""The rows that commands meet and leave: loaded and locked in key order, written set by set."""
+"""The rows that commands meet and leave: loaded and locked in key order, written set by set. The
+ledger of commands is written with the tasks: the promise "one effect, however often it is sent"
+hangs on that one statement.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from functions.write_task.effects import Effects
 from taskflow.database import Connection, StaleRead
@@ -13,6 +17,7 @@ from taskflow.events import (
     Command,
     CreateOccurrence,
     DeleteTask,
+    Event,
     SkipOccurrence,
     TaskCommand,
     TaskDeleted,
@@ -24,11 +29,7 @@ from taskflow.events import (
 from taskflow.read_task import local_due
 from taskflow.task import Series, Task
 
-ZONES = """
-SELECT id::text, timezone FROM users WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL
-"""
-
-TASK_ROW = """
+STORED = """
 SELECT json_build_object(
     'user_id', user_id, 'stream', stream, 'deleted', deleted_at IS NOT NULL,
     'task', json_build_object(
@@ -36,15 +37,24 @@ SELECT json_build_object(
         'tags', tags, 'due_at', due_at, 'due_on', due_on, 'timezone', timezone,
         'recurrence', recurrence, 'reminders', reminders, 'series_id', series_id,
         'recurrence_id', recurrence_id, 'version', version, 'created_at', created_at,
-        'updated_at', updated_at, 'completed_at', completed_at, 'created_by', created_by))::text
+        'updated_at', updated_at, 'completed_at', completed_at, 'created_by', created_by)) AS stored
 FROM tasks
 """
-TASKS = TASK_ROW + "WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
+TASKS = STORED + "WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
 OPEN_OF_SERIES = (
-    TASK_ROW
+    STORED
     + """WHERE series_id = ANY($1::uuid[]) AND status = 'open' AND deleted_at IS NULL
 ORDER BY id FOR UPDATE"""
 )
+
+# One round trip for what nearly every batch needs, and all that a batch of new tasks needs.
+MET = f"""
+SELECT json_build_object(
+    'known', ARRAY(SELECT id FROM commands WHERE id = ANY($2::uuid[])),
+    'zones', (SELECT coalesce(json_object_agg(id, timezone), '{{}}') FROM users
+              WHERE id = ANY($3::uuid[]) AND deleted_at IS NULL),
+    'tasks', (SELECT coalesce(json_agg(stored), '[]') FROM ({TASKS}) AS locked))::text
+"""
 
 SERIES = """
 SELECT row_to_json(series)::text FROM series WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
@@ -56,7 +66,9 @@ FROM occurrences AS o JOIN unnest($1::uuid[], $2::text[]) AS wanted (series_id, 
 ON o.series_id = wanted.series_id AND o.recurrence_id >= wanted.recurrence_id
 """
 
-PUT_TASKS = """
+# What another delivery of a command wrote meanwhile is not written again: the counts tell.
+PUT_TASKS_AND_COMMANDS = """
+WITH written AS (
 INSERT INTO tasks (id, user_id, stream, title, notes, status, priority, tags, tag_keys, due_at,
     due_on, due_local, due_sort, timezone, recurrence, reminders, series_id, recurrence_id, version,
     created_at, updated_at, completed_at, created_by, deleted_at)
@@ -75,6 +87,15 @@ ON CONFLICT (id) DO UPDATE SET
     version = excluded.version, updated_at = excluded.updated_at,
     completed_at = excluded.completed_at, deleted_at = excluded.deleted_at
 WHERE tasks.version < excluded.version AND tasks.user_id = excluded.user_id
+RETURNING 1
+), settled AS (
+INSERT INTO commands (id, user_id, fingerprint, batch_id, parts, created_at, outcome, events)
+SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::int[], $7::timestamptz[],
+    $8::text[], $9::text[])
+ON CONFLICT (id) DO NOTHING
+RETURNING 1
+)
+SELECT (SELECT count(*) FROM written) AS tasks, (SELECT count(*) FROM settled) AS commands
 """
 
 PUT_SERIES = """
@@ -101,20 +122,37 @@ ON CONFLICT (id) DO UPDATE SET event = excluded.event
 """
 
 
+class Settled(Struct):
+    """A command with its outcome and the events that follow from it, as the ledger keeps them."""
+
+    command: Event[Command]
+    outcome: str
+    events: str
+
+
+class _Met(Struct):
+    known: set[str]
+    zones: dict[str, str]
+    tasks: list[Stored]
+
+
+_MET = msgspec.json.Decoder(_Met)
 _STORED = msgspec.json.Decoder(Stored)
 _SERIES = msgspec.json.Decoder(Series)
 
 
-async def load_state(db: Connection, commands: Sequence[Command]) -> State:
-    """Everything that `commands` may read or change, locked."""
-    singles = list(_task_ids(commands))
+async def load_state(db: Connection, events: Sequence[Event[Command]]) -> tuple[State, set[str]]:
+    """Everything that these commands may read or change, locked; and the ids of those that were
+    settled before."""
+    commands = [event.data for event in events]
+    singles = sorted(set(_task_ids(commands)))
     people = sorted({command.user_id for command in commands})
-    zones = {row["id"]: row["timezone"] for row in await db.fetch(ZONES, people)}
-    tasks = await _load_tasks(db, TASKS, sorted(set(singles)))
-    state = State(zones=zones, tasks=tasks, series={}, occurrences={})
+    met = _MET.decode(await db.fetchval(MET, singles, [event.id for event in events], people))
+    tasks = {stored.task.id: stored for stored in met.tasks}
+    state = State(zones=met.zones, tasks=tasks, series={}, occurrences={})
     await _load_occurrences(db, commands, state)
     await _load_series(db, commands, state)
-    return state
+    return state, met.known
 
 
 async def _load_occurrences(db: Connection, commands: Sequence[Command], state: State) -> None:
@@ -172,10 +210,10 @@ def _is_wide(command: UpdateTask | DeleteTask) -> bool:
     )
 
 
-async def store_state(db: Connection, effects: Effects) -> None:
-    """Writes every row of `effects`. Raises StaleRead if another writer was faster."""
-    if effects.facts:
-        await _put_tasks(db, list(effects.facts.values()))
+async def store_state(db: Connection, effects: Effects, settled: Sequence[Settled]) -> None:
+    """Writes what the commands came to and every row of `effects`. Raises StaleRead if another
+    writer was faster."""
+    await _put_tasks(db, list(effects.facts.values()), settled)
     if effects.series:
         await db.execute(PUT_SERIES, encode(list(effects.series.values())).decode())
     if effects.ended:
@@ -190,11 +228,18 @@ async def store_state(db: Connection, effects: Effects) -> None:
         await _put_timers(db, effects)
 
 
-async def _put_tasks(db: Connection, facts: Sequence[TaskFact]) -> None:
+async def _put_tasks(db: Connection, facts: Sequence[TaskFact], settled: Sequence[Settled]) -> None:
     rows = encode([_row(fact) for fact in facts]).decode()
-    done = await db.execute(PUT_TASKS, rows)
-    if done != f"INSERT 0 {len(facts)}":
-        raise StaleRead("a task was written by somebody else meanwhile")
+    ledger = [_ledger_row(one) for one in sorted(settled, key=lambda one: one.command.id)]
+    done = await db.fetchrow(PUT_TASKS_AND_COMMANDS, rows, *zip(*ledger, strict=True))
+    if done is None or (done["tasks"], done["commands"]) != (len(facts), len(settled)):
+        raise StaleRead("a command was carried out, or a task written, by somebody else meanwhile")
+
+
+def _ledger_row(settled: Settled) -> tuple[Any, ...]:
+    command, data = settled.command, settled.command.data
+    place = (data.batch_id, data.parts, command.time)
+    return (command.id, data.user_id, data.fingerprint, *place, settled.outcome, settled.events)
 
 
 def _row(fact: TaskFact) -> dict[str, Any]:

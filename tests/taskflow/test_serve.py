@@ -569,19 +569,20 @@ async def test_a_lease_commits_as_it_goes(open_worker: OpenWorker, owner: Owner)
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.lists(st.integers(1, 9_999)))))
 def test_notices_fit_and_lose_nothing(given: list[tuple[str, list[int]]]) -> None:
-    notices = [Notice(channel=c, ids=["i" * length for length in ids]) for c, ids in given]
+    hints = [(c, ["é" * (n // 2) + "i" * (n % 2) for n in ns]) for c, ns in given]
+    notices = [Notice(channel=c, hints=texts) for c, texts in hints]
     pairs = split_notices(notices)
     for channel in "ab":
-        wanted = [i for c, ids in given if c == channel for i in ids if i < NOTIFY_BYTES]
-        told = [len(i) for c, payload in pairs if c == channel for i in payload.split(",")]
-        assert told == wanted
-    assert all(len(payload) < NOTIFY_BYTES for _, payload in pairs)
+        wanted = [n for c, ns in given if c == channel for n in ns if n < NOTIFY_BYTES]
+        lines = [line for c, payload in pairs if c == channel for line in payload.split("\n")]
+        assert [len(line.encode()) for line in lines] == wanted
+    assert all(len(payload.encode()) < NOTIFY_BYTES for _, payload in pairs)
 
 
 async def test_a_notice_is_heard_after_the_commit(open_worker: OpenWorker, owner: Owner) -> None:
     async def tell(event: Event[Any], db: Any) -> Handled:
         await db.execute("INSERT INTO feed_heads VALUES (gen_random_uuid(), 1)")
-        return [Notice(channel="hint", ids=[event.id])]
+        return [Notice(channel="hint", hints=[event.id])]
 
     heard: asyncio.Queue[str] = asyncio.Queue()
     await owner.add_listener("hint", lambda *got: heard.put_nowait(got[3]))

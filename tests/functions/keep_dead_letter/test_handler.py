@@ -51,7 +51,7 @@ async def test_a_row_says_where_what_and_why(
     assert (row["value"], row["state"], row["kept_at"]) == (encode(poison), "kept", NOW)
     assert (row["event_id"], row["event_type"]) == (poison.id, poison.type)
     assert row["attempts"] == 5 and row["reason"].startswith("DataError")
-    assert "claim_commands" in row["trace"]
+    assert "load_state" in row["trace"]
     assert published(keeper) == []
 
 

@@ -509,16 +509,12 @@ async def test_who_waits_is_told_after_the_commit(
     open_worker: OpenWorker, owner: Owner, user_id: str
 ) -> None:
     worker = open_worker(main)
-    heard: asyncio.Queue[tuple[str, bool]] = asyncio.Queue()
+    heard: asyncio.Queue[tuple[list[str], int]] = asyncio.Queue()
     reader = await asyncpg.connect(await url_of(owner))
 
     async def hear(payload: str) -> None:
-        names = payload.split(",")
-        seen = await reader.fetchval(
-            "SELECT count(*) FROM commands WHERE id = ANY($1::uuid[]) AND outcome IS NOT NULL",
-            names,
-        )
-        heard.put_nowait((payload, seen == len(names)))
+        settled = await reader.fetchval("SELECT count(*) FROM commands WHERE outcome IS NOT NULL")
+        heard.put_nowait((payload.split("\n"), settled))
 
     listening: set[asyncio.Task[None]] = set()
     await owner.add_listener(
@@ -526,11 +522,17 @@ async def test_who_waits_is_told_after_the_commit(
     )
     silent = send(create(user_id))
     waited = [send(create(user_id, title=title), replyto="gateway-1") for title in ("a", "")]
-    assert await deliver(worker, silent, *waited) == "SSS"
-    assert await heard.get() == (f"{waited[0].id},{waited[1].id}", True)
+    large = send(create(user_id, notes="long " * 900), replyto="gateway-1")
+    assert await deliver(worker, silent, *waited, large) == "SSSS"
+    (made, refused, unsaid), settled = await heard.get()
+    assert (unsaid, settled) == (large.id, 4)
+    told = [msgspec.json.decode(line) for line in (made, refused)]
+    assert [one["id"] for one in told] == [one.id for one in waited]
+    assert told[0]["results"][0]["body"]["title"] == "a"
+    assert [one["results"][0]["status"] for one in told] == [201, 422]
     assert await deliver(worker, silent) == "S"
     assert await deliver(worker, waited[0]) == "S"
-    assert await heard.get() == (waited[0].id, True)
+    assert await heard.get() == ([waited[0].id], 4)
     assert heard.empty()
     await reader.close()
 
