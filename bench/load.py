@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct, json
 
-from local.http import Caller
+from taskflow.caller import Caller
 
 
 class Load(Struct):

@@ -7,10 +7,9 @@ from typing import TypeAlias
 from urllib.parse import parse_qs, unquote
 
 import msgspec
-from aiokafka.errors import KafkaError
 from msgspec import Raw, Struct
 
-from local.outlet import Outlet
+from local.outlet import Outgoing, Outlet
 from taskflow.door import Receive, Scope, Send
 
 Reply: TypeAlias = tuple[int, bytes]
@@ -107,17 +106,10 @@ class Api:
 
     async def _send(self, topic: str, pairs: Sequence[tuple[str | None, bytes]]) -> list[str]:
         """For each (key, event): why it failed, or nothing."""
-        sent, failures = {}, [""] * len(pairs)
-        for place, (key, event) in enumerate(pairs):
-            try:
-                encoded = None if key is None else key.encode()
-                sent[place] = await self._outlet.send(topic, encoded, event, HEADERS)
-            except (KafkaError, OSError) as error:
-                failures[place] = describe(error)
-        results = await self._outlet.settle(sent.values())
-        for place, failure in zip(sent, results, strict=True):
-            failures[place] = describe(failure)
-        return failures
+        records = [
+            Outgoing(None if key is None else key.encode(), event, HEADERS) for key, event in pairs
+        ]
+        return [describe(failure) for failure in await self._outlet.publish(topic, records)]
 
 
 def describe(failure: BaseException | None) -> str:

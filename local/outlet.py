@@ -3,18 +3,40 @@ acknowledged by all replicas, in order within a partition.
 """
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 TIMEOUT = 10.0
 MOST_BYTES = 4 << 20
+# Kafka's usual 16 KiB would take a thousand events to it in a dozen round trips.
+BATCH_BYTES = 1 << 20
 # Neither breaks the row of numbers by which Kafka knows that nothing is missing or doubled.
 HARMLESS = (KafkaTimeoutError, MessageSizeTooLargeError)
+TOO_LARGE = MessageSizeTooLargeError(f"the record is larger than {MOST_BYTES} bytes")
+choose_partition = DefaultPartitioner()
 
 Headers = list[tuple[str, bytes]]
+
+
+class Outgoing(NamedTuple):
+    """What is to be written to a topic."""
+
+    key: bytes | None
+    value: bytes
+    headers: Headers
+
+
+class Batch(NamedTuple):
+    """What goes to one partition together; `places` are its records' among those published."""
+
+    partition: int
+    builder: BatchBuilder
+    places: list[int]
 
 
 class Outlet:
@@ -27,37 +49,32 @@ class Outlet:
         self._opening = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def send(
-        self, topic: str, key: bytes | None, value: bytes, headers: Headers
-    ) -> "asyncio.Future[object]":
-        """The acknowledgement to wait for. Raises KafkaError."""
-        producer = self._producer or await self._open()
+    async def publish(self, topic: str, records: Sequence[Outgoing]) -> list[Exception | None]:
+        """For each record: None when the log has it, or why it did not acknowledge it in time."""
         try:
-            sent: asyncio.Future[object] = await producer.send(
-                topic, value, key=key, headers=headers
-            )
+            producer = self._producer or await self._open()
+            partitions = sorted(await producer.partitions_for(topic))
+        except (KafkaError, OSError) as error:
+            return [error] * len(records)
+        batches = pack(producer, partitions, records)
+        results = await asyncio.gather(*(self._send(producer, topic, one) for one in batches))
+        failures: list[Exception | None] = [TOO_LARGE] * len(records)
+        for batch, failure in zip(batches, results, strict=True):
+            for place in batch.places:
+                failures[place] = failure
+        return failures
+
+    async def _send(self, producer: Any, topic: str, batch: Batch) -> Exception | None:
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                await (await producer.send_batch(batch.builder, topic, partition=batch.partition))
+        except TimeoutError:
+            return TimeoutError(f"Kafka did not acknowledge it within {TIMEOUT:.0f} s")
         except KafkaError as error:
             self._replace_if_broken(producer, error)
-            raise
-        return sent
-
-    async def send_and_wait(
-        self, topic: str, key: bytes | None, value: bytes, headers: Headers
-    ) -> None:
-        """Returns when the log has it. Raises KafkaError."""
-        failure = (await self.settle([await self.send(topic, key, value, headers)]))[0]
-        if failure is not None:
-            raise KafkaError(str(failure))
-
-    async def settle(self, sent: Iterable["asyncio.Future[object]"]) -> list[Exception | None]:
-        """For each record sent: None, or why the log did not acknowledge it in time."""
-        producer, waiting = self._producer, list(sent)
-        if waiting:
-            await asyncio.wait(waiting, timeout=TIMEOUT)
-        failures = [find_failure(one) for one in waiting]
-        for failure in failures:
-            self._replace_if_broken(producer, failure)
-        return failures
+            failure: Exception = error
+            return failure
+        return None
 
     async def _open(self) -> AIOKafkaProducer:
         async with self._opening:
@@ -65,12 +82,10 @@ class Outlet:
             self._producer = producer
         return producer
 
-    def _replace_if_broken(
-        self, producer: AIOKafkaProducer | None, error: Exception | None
-    ) -> None:
-        if not isinstance(error, KafkaError) or error.retriable or isinstance(error, HARMLESS):
+    def _replace_if_broken(self, producer: AIOKafkaProducer, error: KafkaError) -> None:
+        if error.retriable or isinstance(error, HARMLESS):
             return
-        if producer is not None and producer is self._producer:
+        if producer is self._producer:
             self._producer = None
             closing = asyncio.create_task(producer.stop())
             self._closing.add(closing)
@@ -99,6 +114,7 @@ async def start_producer(bootstrap: str) -> AIOKafkaProducer:
         acks="all",
         enable_idempotence=True,
         max_request_size=MOST_BYTES,
+        max_batch_size=BATCH_BYTES,
         request_timeout_ms=int(TIMEOUT * 1000),
         retry_backoff_ms=50,
     )
@@ -110,8 +126,28 @@ async def start_producer(bootstrap: str) -> AIOKafkaProducer:
     return producer
 
 
-def find_failure(sent: "asyncio.Future[object]") -> Exception | None:
-    if not sent.done():
-        return TimeoutError(f"Kafka did not acknowledge it within {TIMEOUT:.0f} s")
-    error = sent.exception()
-    return error if isinstance(error, Exception) else None
+def pack(
+    producer: AIOKafkaProducer, partitions: Sequence[int], records: Sequence[Outgoing]
+) -> list[Batch]:
+    """The records by partition, in order, without those that are too large. A call of the producer
+    for each would take longer than all else that is done with a record here."""
+    batches: list[Batch] = []
+    filling: dict[int, Batch] = {}
+    for place, record in enumerate(records):
+        if len(record.value) > MOST_BYTES:
+            continue
+        partition = choose_partition(record.key, partitions, partitions)
+        batch = filling.get(partition)
+        if batch is None or not append(batch, record):
+            batch = filling[partition] = Batch(partition, producer.create_batch(), [])
+            batches.append(batch)
+            append(batch, record)
+        batch.places.append(place)
+    return batches
+
+
+def append(batch: Batch, record: Outgoing) -> bool:
+    """Whether the record found room; the first of a batch always does."""
+    key, value, headers = record
+    added = batch.builder.append(timestamp=None, key=key, value=value, headers=headers)
+    return added is not None

@@ -10,13 +10,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from aiokafka.errors import KafkaError
-
 from local.backlog import Backlog, size_of
 from local.dialect import PLACE, place, read_answer, write_request
 from local.inlet import Inlet
 from local.manifests import Function, Manifests, Retry, Subscription
-from local.outlet import Outlet
+from local.outlet import Outgoing, Outlet
 from local.replica import Replica
 from taskflow.dialects import Outcome
 
@@ -45,7 +43,8 @@ class Sidecar:
         self._outlet = outlet
         self._subscriptions = {one.topic: one for one in function.subscriptions}
         self._backlogs = make_backlogs(function, manifests)
-        self._inlet = Inlet(bootstrap, function.app_id, self._backlogs, self._note_records)
+        pace = min((one.gather for one in function.subscriptions), default=0.0)
+        self._inlet = Inlet(bootstrap, function.app_id, self._backlogs, self._note_records, pace)
         self._on_records: Callable[[], None] = lambda: None
         self._deliveries: set[asyncio.Task[None]] = set()
         self._not_before: dict[tuple[str, int], float] = {}
@@ -149,12 +148,10 @@ class Sidecar:
         # Its place before anything else, as the sidecar's copy has it.
         kept = [(name, value) for name, value in record.headers if name not in PLACE]
         stood = [(name, value.encode()) for name, value in place(record).items()]
-        try:
-            await self._outlet.send_and_wait(
-                subscription.dead_letter_topic, record.key, record.value or b"", kept + stood
-            )
-        except (KafkaError, OSError) as error:
-            log.warning("%s cannot set aside %s: %r", self.function.app_id, place(record), error)
+        copy = Outgoing(record.key, record.value or b"", kept + stood)
+        failure = (await self._outlet.publish(subscription.dead_letter_topic, [copy]))[0]
+        if failure is not None:
+            log.warning("%s cannot set aside %s: %r", self.function.app_id, place(record), failure)
             return "RETRY"
         self.dead_letters += 1
         return "DROP"

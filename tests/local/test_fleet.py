@@ -189,7 +189,9 @@ async def test_what_follows_the_first_record_gathers_for_a_while(home: Home) -> 
         for number in range(20):
             await home.send(topic, event(number), partition=number % 3)
         await until(lambda: len(home.notes("done")) == 21, "all is done")
-    assert [len(batch) for batch in home.notes("batch")] == [1, 20]
+    sizes = [len(batch) for batch in home.notes("batch")]
+    # What a fetch that was under way brings makes a request of its own.
+    assert (sizes[0], sum(sizes), len(sizes) <= 4) == (1, 21, True)
 
 
 async def test_a_query_wakes_a_function_and_ticks_follow_each_other(

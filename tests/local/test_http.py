@@ -3,13 +3,14 @@
 import asyncio
 import http.client
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 
-from local.http import Caller, Disconnected, Server
+from local.http import Server
+from taskflow.caller import Caller
 from taskflow.door import Receive, Scope, Send
 
 
@@ -74,28 +75,6 @@ async def test_a_server_that_ends_answers_first_and_then_is_gone() -> None:
         assert await caller.post("/", (), b"a", 5) == (200, b"POST  a")
     with pytest.raises(OSError):
         await caller.post("/", (), b"b", 5)
-
-
-async def drop(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.close()
-
-
-async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.read()
-    writer.close()
-
-
-@pytest.mark.parametrize(("handle", "error"), [(drop, Disconnected), (keep, TimeoutError)])
-async def test_no_answer_is_an_error(
-    handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], None], error: type[Exception]
-) -> None:
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    caller = Caller("127.0.0.1", server.sockets[0].getsockname()[1])
-    with pytest.raises(error):
-        await caller.post("/", (), b"", 0.1)
-    caller.close()
-    server.close()
-    await server.wait_closed()
 
 
 async def test_the_server_speaks_with_other_clients() -> None:
