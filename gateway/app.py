@@ -27,6 +27,7 @@ from gateway import (
     tasks,
 )
 from gateway.context import Context
+from gateway.direct import Direct
 from gateway.feeds import Feeds
 from gateway.identity import AccountState
 from gateway.limits import Limiter, limit_rate
@@ -69,6 +70,7 @@ def create_app(settings: Settings | None = None, publisher: Publisher | None = N
     app.state.limiter = Limiter(settings.rate_limit)
     app.add_middleware(Measured)
     handle_errors(app)
+    app.router.routes.insert(0, Direct(module.router for module in SIGNED_IN))
     for module in OPEN:
         app.include_router(module.router)
     for module in SIGNED_IN:
