@@ -64,7 +64,7 @@ class Fleet:
         self._server = Server(
             Api(self._outlet, self.manifests.pubsub, self.read_state), self._listener
         )
-        surroundings = Surroundings(self._env, secrets.token_urlsafe(24), logs)
+        surroundings = Surroundings(self._env, secrets.token_urlsafe(24), logs, self.manifests.nice)
         self.scalers = [
             self._make_scaler(Sidecar(one, self.manifests, bootstrap, self._outlet), surroundings)
             for one in self.manifests.functions.values()

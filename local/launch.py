@@ -1,8 +1,8 @@
 """The child's side of a start: ties it to its parent, drops root, then becomes the program; apart
 because it runs before every server and so must import next to nothing.
 
-Run as `python -I -S launch.py SIGNAL PARENT USER PROGRAM ARGUMENT...`, Linux only. USER is empty
-for "stay who you are".
+Run as `python -I -S launch.py SIGNAL PARENT USER NICE PROGRAM ARGUMENT...`, Linux only. USER is
+empty for "stay who you are".
 """
 
 import ctypes
@@ -25,6 +25,16 @@ def check(result: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
+def yield_to_others(nice: int) -> None:
+    """Take the smaller share: by itself and, where each session is weighed as a whole, by that."""
+    os.nice(nice)
+    try:
+        with open("/proc/self/autogroup", "w") as group:
+            group.write(str(nice))
+    except OSError:
+        pass  # No autogroups here: the niceness is enough.
+
+
 def drop_root(libc: ctypes.CDLL, user: str) -> None:
     """Become `user`, keeping only the right to pass folders that are closed to others.
 
@@ -44,8 +54,10 @@ def drop_root(libc: ctypes.CDLL, user: str) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    signal, parent, user, *program = arguments
+    signal, parent, user, nice, *program = arguments
     libc = ctypes.CDLL(None, use_errno=True)
+    if int(nice):
+        yield_to_others(int(nice))
     if user:
         drop_root(libc, user)
     # After the change of user, which would clear it.

@@ -2,6 +2,7 @@
 obeys; apart from their reading, so that everything else here knows no YAML.
 """
 
+import math
 from collections import defaultdict
 
 from msgspec import Struct
@@ -53,7 +54,8 @@ class Function(Struct, frozen=True):
     """One function: what runs, what wakes it, what it is fed.
 
     `door` is an ASGI application as `module:attribute`; `concurrency` the most requests that one
-    process gets at a time, 0 for as many as it has partitions.
+    process gets at a time, 0 for as many as it has partitions; `cpu` its share of a busy machine
+    beside the others' (Kubernetes' CPU request).
     """
 
     app_id: str
@@ -66,6 +68,7 @@ class Function(Struct, frozen=True):
     queries: tuple[QueryTrigger, ...]
     subscriptions: tuple[Subscription, ...]
     ticks: tuple[Tick, ...]
+    cpu: float = 1.0
 
 
 class Retry(Struct, frozen=True):
@@ -97,6 +100,12 @@ class Manifests(Struct, frozen=True):
     functions: dict[str, Function]
     topics: dict[str, Topic]
     retry: Retry
+
+    def nice(self, function: Function) -> int:
+        """Its niceness: the one with the largest share has 0, and each step is a quarter less
+        (sched(7))."""
+        largest = max(one.cpu for one in self.functions.values())
+        return min(19, round(math.log(largest / function.cpu, 1.25)))
 
     def groups(self) -> dict[str, list[str]]:
         """Topic → the consumer groups that read it."""

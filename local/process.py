@@ -94,13 +94,15 @@ async def spawn(
         )
 
 
-def tie_to_us(argv: Sequence[str], death_signal: Signals = SIGTERM, user: str = "") -> list[str]:
+def tie_to_us(
+    argv: Sequence[str], death_signal: Signals = SIGTERM, user: str = "", nice: int = 0
+) -> list[str]:
     """The command that runs `argv` as `spawn` says; to be started from our main thread, because
     the kernel counts the death of the starting thread as ours.
     """
     if sys.platform != "linux":
         return list(argv)
-    terms = [str(int(death_signal)), str(os.getpid()), user]
+    terms = [str(int(death_signal)), str(os.getpid()), user, str(nice)]
     return [sys.executable, "-I", "-S", str(LAUNCH), *terms, *argv]
 
 

@@ -28,6 +28,7 @@ from local.manifests import (
 KAFKA_COMPONENT = "pubsub.kafka"
 CRON_COMPONENT = "bindings.cron"
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+CORES = re.compile(r"(\d+(?:\.\d+)?)(m?)")
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 T = TypeVar("T")
 
@@ -126,7 +127,16 @@ def read_function(
         queries=tuple(read_queries(item, spec)),
         subscriptions=tuple(subscriptions.get(app_id, ())),
         ticks=tuple(ticks.get(app_id, ())),
+        cpu=read_cores(origin, container.resources.requests.get("cpu", "1")),
     )
+
+
+def read_cores(item: Resource, text: str) -> float:
+    """CPU cores of a quantity such as `0.5` or `250m`."""
+    found = CORES.fullmatch(text)
+    if not found or not float(found[1]):
+        raise item.refuse(f"$.spec.template.spec.containers[0].resources: {text!r} is no CPU share")
+    return float(found[1]) / (1000 if found[2] else 1)
 
 
 def read_annotation(item: Resource, pod: shapes.Pod, name: str) -> str:

@@ -7,15 +7,15 @@ import itertools
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from signal import SIGTERM
 
 from msgspec import Struct
 
 from local import process
-from local.http import Caller, Headers
 from local.manifests import Function
+from taskflow.caller import Caller, Headers
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30.0
@@ -24,11 +24,12 @@ NUMBERS = itertools.count(1)
 
 class Surroundings(Struct, frozen=True):
     """What every function's process is given: its environment, the token that it asks of its
-    callers, and the folder for its log."""
+    callers, the folder for its log, and its niceness."""
 
     env: Mapping[str, str]
     token: str
     logs: Path
+    nice: Callable[[Function], int]
 
     def environment(self, function: Function) -> dict[str, str]:
         """The manifest's words, and over them what is different at home."""
@@ -97,7 +98,7 @@ async def spawn(
     argv = [sys.executable, "-m", "local.host", function.door, str(number)]
     with process.open_log(surroundings.logs / f"{function.app_id}.log") as output:
         return await asyncio.create_subprocess_exec(
-            *process.tie_to_us(argv),
+            *process.tie_to_us(argv, nice=surroundings.nice(function)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -22,9 +22,14 @@ class Env(Struct):
     value: str | None = None
 
 
+class Resources(Struct):
+    requests: dict[str, str] = {}
+
+
 class Container(Struct):
     args: list[str]
     env: list[Env] = []
+    resources: Resources = msgspec.field(default_factory=Resources)
 
 
 class PodSpec(Struct):
