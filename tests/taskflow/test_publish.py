@@ -21,7 +21,7 @@ from msgspec import structs
 
 from local.kafka import Kafka
 from taskflow.errors import Unavailable
-from taskflow.events import CompleteTask, Event, Payload, encode, new_event
+from taskflow.events import CompleteTask, Event, Payload, RealtimeUpdate, encode, new_event
 from taskflow.publish import (
     DaprPublisher,
     KafkaPublisher,
@@ -53,6 +53,20 @@ def test_waves_hold_each_key_once_and_keep_its_order(streams: list[str]) -> None
     for stream in set(streams):
         flat = [e for wave in waves for e in wave if e.partitionkey == stream]
         assert flat == [e for e in events if e.partitionkey == stream]
+
+
+def make_update(cursor: int) -> Event[RealtimeUpdate]:
+    update = RealtimeUpdate(
+        user_id="u", cursor=cursor, event_type="created", task_id="t", task=None, timestamp=NOW
+    )
+    return new_event(update, id=str(uuid4()), source="fan_out_update", time=NOW)
+
+
+async def test_numbered_events_leave_in_one_call_and_stand_alone() -> None:
+    updates = [make_update(cursor) for cursor in range(5)]
+    publisher = Recorder({updates[1].id})
+    assert await publish_events(publisher, updates) == {updates[1].id}
+    assert publisher.calls == [("task-updates", [event.id for event in updates])]
 
 
 class Recorder(ListPublisher):
