@@ -69,13 +69,16 @@ class Database:
         async with self.connection() as db, db.transaction():
             yield db
 
-    async def repeat(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+    async def repeat(
+        self, work: Callable[[Connection], Awaitable[T]], then: Callable[[T], str] = lambda _: ""
+    ) -> T:
         """`work` in a transaction, again from the start after a deadlock or a serialization failure
-        (40P01, 40001). Raises Unavailable."""
+        (40P01, 40001). The SQL that `then` makes of its result follows the commit in the same round
+        trip. Raises Unavailable."""
         for _ in range(CONFLICT_TRIES):
             try:
-                async with self.transaction() as db:
-                    return await work(db)
+                async with self.connection() as db:
+                    return await _transact(db, work, then)
             except Unavailable as error:
                 if not isinstance(error.__cause__, CONFLICTS):
                     raise
@@ -93,6 +96,25 @@ class Database:
     async def close(self) -> None:
         if self._pool is not None:
             await self._pool.close()
+
+
+async def _transact(
+    db: Connection, work: Callable[[Connection], Awaitable[T]], then: Callable[[T], str]
+) -> T:
+    await db.execute("BEGIN")
+    try:
+        result = await work(db)
+        await db.execute(f"COMMIT; {then(result)}")
+    except BaseException:
+        if not db.is_closed() and db.is_in_transaction():
+            await db.execute("ROLLBACK")
+        raise
+    return result
+
+
+def quote_text(text: str) -> str:
+    """`text` as a literal of SQL, for a script that takes no arguments (PostgreSQL, 4.1.2.1)."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 class _named:
@@ -120,6 +142,7 @@ async def open_pool(settings: Settings) -> "asyncpg.Pool[asyncpg.Record]":
             "application_name": role or "taskflow",
             # Instants are shown in UTC, wherever the server stands.
             "timezone": "UTC",
+            "standard_conforming_strings": "on",
             **({"role": role} if role else {}),
         },
     )

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import inspect
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 from msgspec import Struct
 
 from taskflow.attempts import body_key, count_attempt, event_key
-from taskflow.database import Connection, Database
+from taskflow.database import Connection, Database, quote_text
 from taskflow.dialects import (
     Answer,
     Delivery,
@@ -52,6 +53,7 @@ Clock: TypeAlias = Callable[[], datetime]
 
 LAST_ATTEMPT = 5
 NOTIFY_BYTES = 7_900
+CHANNEL = re.compile(r"[\w-]{1,63}", re.ASCII)
 
 log = logging.getLogger("taskflow")
 
@@ -227,7 +229,7 @@ class Worker:
     async def _call(self, events: list[Event[Any]]) -> set[str]:
         """The ids of the events whose effects were not all published."""
         if self.function.within is transaction:
-            results = await self.database.repeat(lambda db: self._handle(events, db=db))
+            results = await self.database.repeat(lambda db: self._handle(events, db=db), notify)
         elif self.function.within is lease:
             results = await self._handle(events, lease=Lease(self))
         else:
@@ -246,12 +248,9 @@ class Worker:
         return results
 
     async def _emit(self, causes: set[str], results: Sequence[Event[Any] | Notice]) -> set[str]:
-        """Tells the gateways, publishes, and names the causes whose events did not leave."""
+        """Publishes, and names the causes whose events did not leave."""
         events = [result for result in results if isinstance(result, Event)]
-        notices = [result for result in results if isinstance(result, Notice)]
-        lost, _ = await asyncio.gather(
-            publish_events(self.publisher, events), self._notify(notices)
-        )
+        lost = await publish_events(self.publisher, events)
         blamed = {event.causationid or "" for event in events if event.id in lost}
         return blamed if blamed <= causes else causes
 
@@ -262,17 +261,6 @@ class Worker:
             if not isinstance(event.data, self.function.emits):
                 raise TypeError(f"{self.function.name} may not emit {event.type}: see its main.py")
         return checked
-
-    async def _notify(self, notices: Sequence[Notice]) -> None:
-        """A hint only: whoever misses it looks again by itself."""
-        if not notices:
-            return
-        try:
-            async with self.database.connection() as db:
-                for channel, payload in split_notices(notices):
-                    await db.execute("SELECT pg_notify($1, $2)", channel, payload)
-        except Exception as error:
-            log.warning("%s could not notify: %s", self.function.name, error)
 
     async def _drop_unreadable(self, entry: Entry, error: Unreadable) -> Outcome:
         envelope = entry.envelope
@@ -312,13 +300,24 @@ def record_event(record: Record, now: datetime) -> Event[Record]:
     return new_event(record, id=derive_id(place, record.type), source=record.consumer, time=now)
 
 
+def notify(results: Iterable[Event[Any] | Notice]) -> str:
+    """The SQL that tells the gateways what a transaction has committed."""
+    notices = (result for result in results if isinstance(result, Notice))
+    return "".join(
+        f"SELECT pg_notify({quote_text(channel)}, {quote_text(payload)});"
+        for channel, payload in split_notices(notices)
+    )
+
+
 def split_notices(notices: Iterable[Notice]) -> list[tuple[str, str]]:
-    """(channel, payload) pairs: a line for each hint, no payload beyond NOTIFY's limit; one that is
-    longer is left out."""
+    """(channel, payload) pairs: a line for each hint, no payload beyond NOTIFY's limit. What no
+    channel or payload can be, for its length or a NUL, is nobody's hint and is left out."""
     channels: dict[str, list[bytes]] = defaultdict(list)
     for notice in notices:
+        if not CHANNEL.fullmatch(notice.channel):
+            continue
         lines = channels[notice.channel]
-        for hint in map(str.encode, notice.hints):
+        for hint in (one.encode() for one in notice.hints if "\0" not in one):
             if lines and len(lines[-1]) + 1 + len(hint) < NOTIFY_BYTES:
                 lines[-1] += b"\n" + hint
             elif len(hint) < NOTIFY_BYTES:
