@@ -16,7 +16,7 @@ from local.backlog import Backlog
 
 # The broker holds a fetch this long while nothing is there, and answers at once when something is;
 # a partition that was paused may have to wait for it, so it is not longer.
-FETCH_WAIT_MS = 2_000
+FETCH_WAIT_MS = 4_000
 FETCH_BYTES = 1 << 20
 COMMIT_SECONDS = 0.2
 RETRY_SECONDS = 0.5
