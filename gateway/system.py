@@ -1,28 +1,24 @@
 """How the system stands: for probes, for Prometheus, and for the person who runs it."""
 
 import asyncio
-from typing import Any
+import logging
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import func, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
-from starlette.responses import RedirectResponse
 
 from gateway.bodies import write_json
 from gateway.context import Context, Ctx
 from gateway.identity import Who, require
+from gateway.platform import Functions, is_reachable, read_functions
 from gateway.tables import DeadLetterRow
 from taskflow.database import AWAY
+from taskflow.errors import Unavailable
 
 router = APIRouter(tags=["system"])
-
-
-@router.get("/", include_in_schema=False)
-async def open_page() -> Response:
-    """The page comes later; until then its place leads to the interface."""
-    return RedirectResponse("/docs")
+log = logging.getLogger("taskflow")
 
 
 @router.get("/healthz")
@@ -56,21 +52,8 @@ async def _database(context: Context) -> bool:
 
 
 async def _sidecar(context: Context) -> bool:
-    if not context.settings.platform:
-        return True
-    return await _platform(context) is not None
-
-
-async def _platform(context: Context) -> Any:
-    """What the platform says of its functions; None when it does not answer."""
-    import httpx
-
-    try:
-        async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
-            answer = await client.get(f"{context.settings.platform}/state")
-            return answer.json()
-    except (httpx.HTTPError, ValueError):
-        return None
+    platform = context.settings.platform
+    return not platform or await is_reachable(platform)
 
 
 @router.get("/metrics", include_in_schema=False)
@@ -82,9 +65,23 @@ async def read_metrics() -> Response:
 async def read_system(who: Who, context: Ctx) -> Response:
     """Functions with replicas, lag and last wake, and the dead letters that wait for a person."""
     require(who, "admin")
-    query = select(func.count()).where(col(DeadLetterRow.state) == "kept")
+    dead, functions = await asyncio.gather(_count_dead_letters(context), _functions(context))
+    counted = [{"dead_letters": dead.get(one["name"], 0), **one} for one in functions]
+    return write_json({"functions": counted, "dead_letters": sum(dead.values())})
+
+
+async def _count_dead_letters(context: Context) -> dict[str, int]:
+    """Consumer → its dead letters that nobody has settled."""
+    kept = col(DeadLetterRow.state) == "kept"
+    query = select(DeadLetterRow.consumer, func.count()).where(kept)
     async with context.engine.connect() as db:
-        dead = (await db.execute(query)).scalar_one()
-    platform = await _platform(context) if context.settings.platform else None
-    body = {"functions": (platform or {}).get("functions", []), "dead_letters": dead}
-    return write_json(body)
+        return dict((await db.execute(query.group_by(DeadLetterRow.consumer))).all())
+
+
+async def _functions(context: Context) -> Functions:
+    """None of them where nobody can be asked: the dead letters are worth an answer."""
+    try:
+        return await read_functions(context.settings.platform) if context.settings.platform else []
+    except Unavailable as error:
+        log.warning("%s", error)
+        return []

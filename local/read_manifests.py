@@ -241,23 +241,25 @@ def read_ticks(resources: Sequence[Resource]) -> dict[str, list[Tick]]:
 
 
 def read_retry(resources: Sequence[Resource], pubsub: str) -> Retry:
-    """The inbound policy of the pubsub component; Dapr's defaults where there is none."""
-    for item in resources:
-        if item.kind != "Resiliency":
-            continue
-        spec = item.read(shapes.Resiliency).spec
-        inbound = spec.targets.components.get(pubsub, shapes.ComponentTarget()).inbound
-        policy = spec.policies.retries.get(inbound.retry)
-        if policy is None or policy.policy != "exponential" or policy.max_retries != -1:
-            raise item.refuse(
-                f"$.spec.targets.components.{pubsub}.inbound.retry: names no exponential policy"
-                " without limit, and only `serve` may give up on a record"
-            )
-        limit = spec.policies.timeouts.get(inbound.timeout, "120s")
-        return Retry(
-            ceiling=read_duration(item, policy.max_interval), timeout=read_duration(item, limit)
+    """The inbound policy of the pubsub component, from the one Resiliency that is about it; Dapr's
+    defaults where there is none at all."""
+    items = [item for item in resources if item.kind == "Resiliency"]
+    found = [(item, item.read(shapes.Resiliency).spec) for item in items]
+    about = [(item, spec) for item, spec in found if pubsub in spec.targets.components]
+    if not found:
+        return Retry()
+    item, spec = (about or found)[0]
+    inbound = spec.targets.components.get(pubsub, shapes.ComponentTarget()).inbound
+    policy = spec.policies.retries.get(inbound.retry)
+    if policy is None or policy.policy != "exponential" or policy.max_retries != -1:
+        raise item.refuse(
+            f"$.spec.targets.components.{pubsub}.inbound.retry: names no exponential policy"
+            " without limit, and only `serve` may give up on a record"
         )
-    return Retry()
+    limit = spec.policies.timeouts.get(inbound.timeout, "120s")
+    return Retry(
+        ceiling=read_duration(item, policy.max_interval), timeout=read_duration(item, limit)
+    )
 
 
 def read_duration(item: Resource, text: str) -> float:

@@ -1,12 +1,14 @@
 """Timers in, their events out, each at its instant: published first and deleted after, so that a
-crash in between repeats the same event, which changes nothing.
+crash in between repeats the same event, which changes nothing. Whatever clock ticks, the sidecar's
+cron or a job at the next instant, only the rows say what is due.
 """
 
 import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from msgspec import Struct
@@ -22,12 +24,17 @@ from taskflow.events import (
 )
 from taskflow.serve import Lease
 
+if TYPE_CHECKING:
+    from taskflow.jobs import Alarm
+
 FIRES = (ReminderTriggered, SeriesDue, AccountFact)
 AHEAD = timedelta(seconds=2)
 LEASED = timedelta(seconds=60)
 # What the log does not take steps aside for a while, or it would stand before all others for ever.
 STEP_ASIDE = timedelta(seconds=5)
 AT_ONCE = 500
+# A job may come some milliseconds late; it rings early enough that its tick waits for the instant.
+ALARM_LEAD = timedelta(seconds=1)
 
 TAKE = """
 UPDATE timers SET lease = $1, leased_until = $3
@@ -51,6 +58,12 @@ UPDATE timers SET due_at = 'infinity', lease = NULL, leased_until = NULL
 WHERE id = ANY($1::uuid[]) AND lease = $2
 """
 
+# What stepped aside may come after what is due later.
+NEXT = """
+SELECT min(GREATEST(due_at, leased_until)) FROM (
+    SELECT due_at, leased_until FROM timers WHERE due_at < 'infinity' ORDER BY due_at LIMIT $1) AS t
+"""
+
 log = logging.getLogger("taskflow")
 
 
@@ -67,6 +80,8 @@ async def fire_timer(tick: Event[Tick], lease: Lease) -> Sequence[Event[Any]]:
     the log takes nothing, and leaves the rest to the next tick."""
     while await fire_some(lease):
         continue
+    if lease.settings.clock == "jobs":
+        await set_alarm(lease, open_alarm(lease.settings.publish))
     return []
 
 
@@ -118,3 +133,19 @@ async def publish_timers(lease: Lease, name: str, timers: Sequence[Timer]) -> in
         if unread:
             await db.execute(SET_ASIDE, unread, name)
     return len(sent)
+
+
+async def set_alarm(lease: Lease, alarm: "Alarm") -> None:
+    """Has a job tick again just before the next timer, if there is one."""
+    async with lease.transaction() as db:
+        due_at = await db.fetchval(NEXT, AT_ONCE)
+    if due_at is not None:
+        await alarm.set(max(due_at - ALARM_LEAD, lease.now()))
+
+
+@cache
+def open_alarm(publish: str) -> "Alarm":
+    """The alarm of this process, by the sidecar that it publishes through."""
+    from taskflow.jobs import open_alarm as open_job_alarm
+
+    return open_job_alarm(publish)

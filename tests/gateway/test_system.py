@@ -2,11 +2,8 @@
 
 import httpx
 import msgspec
-import pytest
-from fastapi import FastAPI
 
 from gateway.app import create_app
-from gateway.limits import Limiter
 from taskflow.settings import Settings
 from tests.gateway.log import LiveLog
 
@@ -62,24 +59,6 @@ async def test_the_interface_describes_itself(anyone: Client) -> None:
     described = (await anyone.get("/openapi.json")).json()
     assert "/v1/tasks/{task_id}/complete" in described["paths"]
     assert described["components"]["schemas"]["Task"]["properties"]["recurrence"]
-
-
-@pytest.mark.parametrize("rate", [5.0])
-async def test_who_sends_too_much_waits(app: FastAPI, paris: Client, rate: float) -> None:
-    app.state.limiter = Limiter(rate)
-    answers = [await paris.get("/v1/tasks?limit=1") for _ in range(12)]
-    refused = [a for a in answers if a.status_code == 429]
-    assert answers[0].headers["ratelimit-limit"] == "5"
-    assert refused
-    assert refused[0].json()["code"] == "rate_limited"
-    assert refused[0].headers["retry-after"]
-
-
-def test_a_bucket_refills() -> None:
-    limiter = Limiter(2.0)
-    left = [limiter.take("a", now) for now in (0.0, 0.0, 0.0, 0.5, 10.0, 10.0, 10.0)]
-    assert [value >= 0 for value in left] == [True, True, False, True, True, True, False]
-    assert limiter.take("b", 0.0) >= 0
 
 
 async def test_a_form_that_is_no_json_is_malformed(anyone: Client) -> None:

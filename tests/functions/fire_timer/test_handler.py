@@ -1,7 +1,7 @@
 """Timers on a real database: each fires at its instant, once or again as the same event."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from msgspec import structs
 
-from functions.fire_timer.handler import AT_ONCE, STEP_ASIDE
+from functions.fire_timer.handler import AT_ONCE, STEP_ASIDE, open_alarm
 from functions.fire_timer.main import main
 from taskflow.database import Database
 from taskflow.dialects import Entry, Outcome
@@ -27,6 +27,7 @@ from taskflow.events import (
 from taskflow.publish import ListPublisher
 from taskflow.serve import Worker
 from taskflow.settings import Settings
+from tests.sidecar import Loopback, serve_sidecar
 
 Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Open: TypeAlias = Callable[..., Worker]
@@ -75,9 +76,9 @@ async def open_clock(settings: Settings) -> AsyncIterator[Open]:
     """Opens workers of `fire_timer` in its own role."""
     opened: list[Worker] = []
 
-    def open_one(clock: Clock | None = None) -> Worker:
+    def open_one(clock: Clock | None = None, /, **changes: Any) -> Worker:
         chosen = clock or Clock()
-        own = structs.replace(settings, database_role="taskflow_fire_timer")
+        own = structs.replace(settings, database_role="taskflow_fire_timer", **changes)
         worker = Worker(
             main.function,
             database=Database(own),
@@ -314,3 +315,96 @@ async def test_a_timer_for_a_command_is_set_aside(owner: Owner, open_clock: Open
     await tick(worker)
     assert fired(worker) == [good]
     assert len(await owner.fetch("SELECT 1 FROM timers WHERE due_at = 'infinity'")) == 1
+
+
+# --- the second clock --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sidecar() -> Iterator[Loopback]:
+    with serve_sidecar() as server:
+        yield server
+        open_alarm(server.address("taskflow")).close()
+
+
+def alarms(sidecar: Loopback) -> list[float]:
+    """The seconds after NOW at which a job rings."""
+    instants = [datetime.fromisoformat(job["dueTime"]) for job in sidecar.memory.jobs.values()]
+    return [(instant - NOW).total_seconds() for instant in instants]
+
+
+def by_jobs(sidecar: Loopback) -> dict[str, str]:
+    return {"clock": "jobs", "publish": sidecar.address("taskflow")}
+
+
+async def test_a_job_rings_a_second_before_the_next_timer(
+    owner: Owner, open_clock: Open, sidecar: Loopback
+) -> None:
+    due = await put_timer(owner, -1)
+    for later in (90.6, 61.5, 3600):
+        await put_timer(owner, later)
+    worker = open_clock(**by_jobs(sidecar))
+
+    assert [await tick(worker) for _ in range(3)] == ["SUCCESS"] * 3
+    assert fired(worker) == [due]
+    assert alarms(sidecar) == [60.0]
+    assert len(sidecar.memory.asked) == 1, "what is set already asks for nothing"
+    await put_timer(owner, 30)
+    await tick(worker)
+    assert alarms(sidecar) == [60.0, 29.0]
+
+
+async def test_the_call_of_a_job_is_a_tick_that_waits_for_the_instant(
+    owner: Owner, open_clock: Open, sidecar: Loopback
+) -> None:
+    soon = await put_timer(owner, 0.3)
+    worker = open_clock(Clock(goes=True), **by_jobs(sidecar))
+
+    answer = await worker.answer({"content-type": "application/json"}, b"")
+    assert answer.status < 300
+    assert fired(worker) == [soon]
+    assert publisher(worker).left[0] >= NOW + timedelta(seconds=0.299)
+
+
+async def test_what_stepped_aside_rings_when_it_comes_back(
+    owner: Owner, open_clock: Open, sidecar: Loopback
+) -> None:
+    await put_timer(owner, -1, reminder("down"))
+    worker = open_clock(**by_jobs(sidecar))
+    publisher(worker).refuses = {"down"}
+
+    await tick(worker)
+    assert alarms(sidecar) == [STEP_ASIDE.total_seconds() - 1]
+    await put_timer(owner, 3)
+    await tick(worker)
+    assert alarms(sidecar)[1:] == [2.0], "what is due before that is not forgotten"
+
+
+async def test_nothing_to_come_rings_never(
+    owner: Owner, open_clock: Open, sidecar: Loopback
+) -> None:
+    await owner.execute(PUT, str(uuid4()), NOW, "reminders", str(uuid4()), "{")
+    worker = open_clock(**by_jobs(sidecar))
+
+    assert [await tick(worker), await tick(worker)] == ["SUCCESS"] * 2
+    assert sidecar.memory.asked == []
+
+
+async def test_the_first_clock_asks_for_no_jobs(
+    owner: Owner, open_clock: Open, sidecar: Loopback
+) -> None:
+    await put_timer(owner, 60)
+    await tick(open_clock(publish=sidecar.address("taskflow")))
+    assert sidecar.memory.asked == []
+
+
+async def test_without_a_scheduler_the_ticks_go_on(
+    owner: Owner, open_clock: Open, sidecar: Loopback
+) -> None:
+    sidecar.memory.mode = "breaks"
+    due = await put_timer(owner, -1)
+    await put_timer(owner, 60)
+    worker = open_clock(**by_jobs(sidecar))
+
+    assert await tick(worker) == "SUCCESS"
+    assert fired(worker) == [due]

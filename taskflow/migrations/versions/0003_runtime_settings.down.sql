@@ -1,0 +1,2 @@
+DROP TABLE runtime_settings;
+REVOKE ALL ON SCHEMA public FROM taskflow_configuration;
