@@ -40,6 +40,7 @@ from gateway.letters import (
 )
 from gateway.outbox import Writing, announcing
 from gateway.pages import page, read_cursor, read_limit, write_cursor
+from gateway.repeats import Repeatable
 from gateway.sessions import Caller, Client, SessionAnswer, open_session, revoke_sessions
 from taskflow.errors import Refused, invalid, not_found
 from taskflow.events import (
@@ -55,7 +56,7 @@ from taskflow.mail import email_key
 from taskflow.read_task import read_task_id
 from taskflow.zone import InvalidZone, find_zone
 
-router = APIRouter(tags=["accounts"])
+router = APIRouter(tags=["accounts"], route_class=Repeatable)
 
 VERIFY, RESET = "verify", "reset"
 USERS = "users"
@@ -72,6 +73,7 @@ LEAVE = (
     "UPDATE sessions SET revoked_at = :now WHERE user_id = :id AND revoked_at IS NULL",
     "UPDATE api_tokens SET revoked_at = :now WHERE user_id = :id AND revoked_at IS NULL",
     "DELETE FROM channels WHERE user_id = :id",
+    "DELETE FROM repeats WHERE user_id = :id",
     "DELETE FROM timers WHERE user_id = :id AND topic <> 'account-events'",
 )
 SET_PASSWORD = """

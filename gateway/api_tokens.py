@@ -15,11 +15,12 @@ from gateway.context import Ctx
 from gateway.identity import API_TOKEN_PREFIX, Body, Holder, accounts_of, hash_token, read_line
 from gateway.outbox import Writing, announcing
 from gateway.pages import page
+from gateway.repeats import Repeatable
 from taskflow.errors import Refused, invalid, not_found
 from taskflow.events import ApiTokenCreated, ApiTokenRevoked
 from taskflow.read_task import read_task_id
 
-router = APIRouter(tags=["accounts"])
+router = APIRouter(tags=["accounts"], route_class=Repeatable)
 
 MOST_TOKENS = 100
 LONGEST_LIFE = timedelta(days=3660)

@@ -52,6 +52,7 @@ class AuditEntryRow(SQLModel, table=True):
     cause_id: str
     before_digest: str
     after_digest: str
+    trace_id: str | None
     previous_hash: str
     hash: str
 
@@ -270,6 +271,7 @@ def show_verdict(verification: Verification, fault: Fault | None) -> dict[str, A
         "erased": verification.erased,
         "first_bad": fault.seq if fault else None,
         "reason": fault.reason if fault else None,
+        "trace_id": fault.trace_id if fault else None,
     }
 
 

@@ -23,6 +23,7 @@ COLUMNS = (
     "cause_id",
     "hash",
     "previous_hash",
+    "trace_id",
 )
 # What a spreadsheet takes for the start of a formula (OWASP, "CSV Injection").
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -20,6 +21,7 @@ from gateway.outcomes import Outcome
 from taskflow.errors import Refused, not_found
 from taskflow.events import Command, new_event
 from taskflow.keys import derive_key
+from taskflow.trace import continue_trace
 
 router = APIRouter(tags=["commands"])
 
@@ -27,6 +29,8 @@ LONGEST_WAIT = 60.0
 USUAL_WAIT = 2.0
 MAC_BYTES = 16
 NO_TASK = UUID(int=0)
+# How long the gateway knows what it wrote itself under an Idempotency-Key.
+KEY_KEPT = timedelta(hours=24)
 
 
 class Intent(Struct, frozen=True):
@@ -37,6 +41,7 @@ class Intent(Struct, frozen=True):
     wait: float
     if_version: int | None
     repeatable: bool
+    traceparent: str
 
 
 # --- ids that people see -----------------------------------------------------------------------
@@ -73,20 +78,29 @@ def _mac(context: Context, user_id: str, body: bytes) -> bytes:
 def read_intent(request: Request, who: Identity, body: bytes) -> Intent:
     """How a write wants to be repeated, compared and waited for. Raises Refused."""
     key = request.headers.get("idempotency-key")
-    if key is not None and not 1 <= len(key) <= 255:
-        raise Refused("invalid", "Idempotency-Key must have 1 to 255 characters.")
-    command_id = str(uuid4() if key is None else uuid5(UUID(who.user_id), key))
     return Intent(
-        command_id=command_id,
-        fingerprint=_fingerprint(request, body) if key else "",
+        command_id=str(uuid4()) if key is None else name_command(who, key),
+        fingerprint=fingerprint_request(request, body) if key else "",
         wait=_read_wait(request.headers.get("prefer", "")),
         if_version=_read_version(request.headers.get("if-match")),
         repeatable=key is not None,
+        traceparent=continue_trace(request.headers.get("traceparent")),
     )
 
 
-def _fingerprint(request: Request, body: bytes) -> str:
-    canonical = msgspec.json.encode(msgspec.json.decode(body), order="sorted") if body else b""
+def name_command(who: Identity, key: str) -> str:
+    """The id that an Idempotency-Key gives to the write of one person. Raises Refused."""
+    if not 1 <= len(key) <= 255:
+        raise Refused("invalid", "Idempotency-Key must have 1 to 255 characters.")
+    return str(uuid5(UUID(who.user_id), key))
+
+
+def fingerprint_request(request: Request, body: bytes) -> str:
+    """What makes a request the same one; how its JSON is written does not."""
+    try:
+        canonical = msgspec.json.encode(msgspec.json.decode(body), order="sorted") if body else b""
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        canonical = body
     parts = (request.method, request.url.path, request.url.query, request.headers.get("if-match"))
     return hashlib.sha256(repr(parts).encode() + canonical).hexdigest()
 
@@ -124,6 +138,9 @@ async def submit(
         known = await context.outcomes.look(ids)
         if len(known) == len(ids):
             return _same_request(intent, known)
+        use = (intent.command_id, intent.fingerprint)
+        if await context.outcomes.has_other_use(*use, context.clock() - KEY_KEPT):
+            raise key_reused()
     with context.outcomes.expect(ids) as expected:
         await _publish(context, who, intent, parts)
         outcomes = await expected.wait(intent.wait)
@@ -136,7 +153,14 @@ async def _publish(
     now = context.clock()
     replyto = context.outcomes.channel if intent.wait else None
     events = [
-        new_event(command, id=command_id, source="gateway", time=now, replyto=replyto)
+        new_event(
+            command,
+            id=command_id,
+            source="gateway",
+            time=now,
+            replyto=replyto,
+            traceparent=intent.traceparent,
+        )
         for command_id, command in parts
     ]
     failed = await context.publisher.publish(Command.topic, events)
@@ -156,9 +180,14 @@ class LogUnavailable(Refused):
 
 def _same_request(intent: Intent, outcomes: list[Outcome]) -> list[Outcome]:
     if any(outcome.fingerprint not in (intent.fingerprint, "") for outcome in outcomes):
-        detail = "This Idempotency-Key was used for another request; choose a new one."
-        raise Refused("idempotency_key_reused", detail)
+        raise key_reused()
     return outcomes
+
+
+def key_reused() -> Refused:
+    """The refusal of a key that stands for another request."""
+    detail = "This Idempotency-Key was used for another request; choose a new one."
+    return Refused("idempotency_key_reused", detail)
 
 
 async def answer_write(
@@ -184,8 +213,9 @@ async def read_command(command_id: str, who: Who, context: Ctx) -> Response:
     """What became of a write."""
     name, task_id = read_public_id(context, who.user_id, command_id)
     shown: dict[str, Any] = {"command_id": command_id, "task_id": task_id}
-    outcomes = await context.outcomes.look_whole(name)
-    if outcomes is None:
+    look = context.outcomes.look_batch(name) if task_id is None else context.outcomes.look([name])
+    outcomes = await look
+    if not outcomes:
         shown |= {"status": "pending"}
     elif failed := next((one for one in outcomes if one.problem), None):
         shown |= {"status": "failed", "problem": failed.problem}

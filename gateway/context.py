@@ -5,10 +5,10 @@ once by the application and passed on, so that nothing is global.
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from fastapi import Depends
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.requests import HTTPConnection
 
@@ -17,10 +17,21 @@ from gateway.identity import AccountState
 from gateway.outcomes import Outcomes
 from taskflow.publish import Publisher
 from taskflow.settings import Settings
+from taskflow.trace import continue_trace
+
+if TYPE_CHECKING:
+    from gateway.repeats import Claim
+
+# Where a request's claim stands in its scope.
+CLAIM = "taskflow.claim"
 
 
 class Context(Struct, frozen=True):
-    """The gateway's surroundings; `engine` is for reads, each statement on its own."""
+    """The gateway's surroundings; `engine` is for reads, each statement on its own.
+
+    The last two are those of one request: the trace that it goes on, and the Idempotency-Key that
+    what it writes is claimed under.
+    """
 
     settings: Settings
     engine: AsyncEngine
@@ -29,6 +40,8 @@ class Context(Struct, frozen=True):
     feeds: Feeds
     accounts: AccountState
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    traceparent: str | None = None
+    claim: "Claim | None" = None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -44,8 +57,13 @@ def context_of(request: HTTPConnection) -> Context:
 
 
 async def provide_context(request: HTTPConnection) -> Context:
-    """The dependency; a coroutine, because FastAPI runs a plain function in a thread."""
-    return context_of(request)
+    """The dependency: the context, and what is this request's own. A coroutine, because FastAPI
+    runs a plain function in a thread."""
+    return structs.replace(
+        context_of(request),
+        traceparent=continue_trace(request.headers.get("traceparent")),
+        claim=request.scope.get(CLAIM),
+    )
 
 
 Ctx: TypeAlias = Annotated[Context, Depends(provide_context)]

@@ -1,17 +1,18 @@
 """Dead letters for the people who mend them: read, put back on their topic, or discarded."""
 
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Response
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from gateway.bodies import write_json
 from gateway.context import Context, Ctx
 from gateway.identity import Identity, Who, require
-from gateway.outbox import announcing
+from gateway.outbox import Writing, announcing
 from gateway.pages import page, read_cursor, read_limit, write_cursor
+from gateway.repeats import Repeatable
 from gateway.tables import DeadLetterRow, TaskRow
 from taskflow.attempts import event_key
 from taskflow.errors import Refused, Unreadable, not_found
@@ -23,14 +24,24 @@ from taskflow.events import (
     read_event,
 )
 
-router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
+router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"], route_class=Repeatable)
 
 ROW: Any = DeadLetterRow
 TASK: Any = TaskRow
 KIND = "dead-letters"
+# Read from the record as it is, which may be anything: an attribute is never found inside a text,
+# for there its quotes are escaped.
+TRACE_ID = func.substring(
+    func.encode(ROW.value, "escape"),
+    r'"traceparent"\s*:\s*"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-',
+)
 SHOWN: list[Any] = [
-    getattr(DeadLetterRow, name) for name in DeadLetterRow.model_fields if name != "value"
+    *(getattr(DeadLetterRow, name) for name in DeadLetterRow.model_fields if name != "value"),
+    TRACE_ID.label("trace_id"),
 ]
+
+Settlement: TypeAlias = type[DeadLetterRedriven] | type[DeadLetterDiscarded]
+STATES: dict[Settlement, str] = {DeadLetterRedriven: "redriven", DeadLetterDiscarded: "discarded"}
 
 FORGET_ATTEMPTS = text(
     "UPDATE attempts SET count = 0 WHERE consumer = :consumer AND event_key = :key"
@@ -95,14 +106,15 @@ async def redrive_dead_letter(
     event = _read(row)
     if not force:
         await _refuse_superseded(context, event)
-    event = msgspec.structs.replace(event, redrivefor=row["consumer"])
-    async with context.transaction() as db:
-        key = event_key(event.source, event.id)
-        await db.execute(FORGET_ATTEMPTS, {"consumer": row["consumer"], "key": key})
-    if await context.publisher.publish(row["record_topic"], [event]):
-        detail = "The log did not take the record; nothing has changed; try again."
-        raise Refused("log_unavailable", detail, status=503)
-    return await _settle(context, who, row, "redriven", DeadLetterRedriven)
+    again = msgspec.structs.replace(event, redrivefor=row["consumer"])
+    attempts = {"consumer": row["consumer"], "key": event_key(event.source, event.id)}
+    async with announcing(context) as writing:
+        await writing.db.execute(FORGET_ATTEMPTS, attempts)
+        await _settle(writing, who, row, DeadLetterRedriven)
+        if await context.publisher.publish(row["record_topic"], [again]):
+            detail = "The log did not take the record; nothing has changed; try again."
+            raise Refused("log_unavailable", detail, status=503)
+    return write_json({"id": row["id"], "state": STATES[DeadLetterRedriven]})
 
 
 def _read(row: dict[str, Any]) -> Event[Any]:
@@ -130,27 +142,19 @@ async def discard_dead_letter(dead_letter_id: str, who: Who, context: Ctx) -> Re
     """Decides that nothing shall become of it."""
     require(who, "admin")
     row = await _find(context, dead_letter_id)
-    await _settle(context, who, row, "discarded", DeadLetterDiscarded)
+    async with announcing(context) as writing:
+        await _settle(writing, who, row, DeadLetterDiscarded)
     return Response(status_code=204)
 
 
-async def _settle(
-    context: Context,
-    who: Identity,
-    row: dict[str, Any],
-    state: str,
-    kind: type[DeadLetterRedriven] | type[DeadLetterDiscarded],
-) -> Response:
-    now = context.clock()
-    settled = {"state": state, "now": now, "by": UUID(who.user_id), "id": row["id"]}
-    fact = kind(
-        user_id=who.user_id,
-        actor_id=who.user_id,
-        timestamp=now,
-        detail={"dead_letter_id": str(row["id"]), "consumer": row["consumer"]},
+async def _settle(writing: Writing, who: Identity, row: dict[str, Any], kind: Settlement) -> None:
+    settled = {"state": STATES[kind], "now": writing.now, "by": UUID(who.user_id), "id": row["id"]}
+    await writing.db.execute(SETTLE, settled)
+    writing.announce(
+        kind(
+            user_id=who.user_id,
+            actor_id=who.user_id,
+            timestamp=writing.now,
+            detail={"dead_letter_id": str(row["id"]), "consumer": row["consumer"]},
+        )
     )
-    async with announcing(context) as writing:
-        await writing.db.execute(SETTLE, settled)
-        writing.announce(fact)
-    shown = {"id": row["id"], "state": state}
-    return write_json(shown)

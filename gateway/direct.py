@@ -28,7 +28,7 @@ class Direct(BaseRoute):
             for router in routers
             for route in router.routes
             if isinstance(route, APIRoute) and _is_direct(route)
-            for method in route.methods
+            for method in route.methods or ()
         }
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:

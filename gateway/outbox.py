@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.context import Context
 from gateway.identity import accounts_of
+from gateway.repeats import make_claim
 from taskflow.events import AccountFact, Event, encode, new_event
 from taskflow.publish import publish_events
+from taskflow.trace import continue_trace
 
 SOURCE = "gateway"
 # Long enough that the gateway is first unless it died.
@@ -33,6 +35,7 @@ class Writing:
         self.db = db
         self.context = context
         self.now = now
+        self.trace = context.traceparent or continue_trace(None)
         self.facts: list[AccountFact] = []
 
     def announce(self, *facts: AccountFact) -> None:
@@ -42,22 +45,29 @@ class Writing:
 
 @asynccontextmanager
 async def announcing(context: Context) -> AsyncIterator[Writing]:
-    """A transaction whose facts commit with it and are published right after the commit.
+    """A transaction whose facts commit with it and are published right after the commit; so does
+    the claim of the request's Idempotency-Key, if it has one.
 
     Nothing is written and nothing told if the block raises: what must be kept although the
-    request is refused is refused after the block.
+    request is refused is refused after the block. Raises AlreadyClaimed.
     """
+    claim = context.claim
     async with context.transaction() as db:
         writing = Writing(db, context, context.clock())
+        if claim is not None and not claim.made:
+            await make_claim(db, claim, writing.now)
         yield writing
-        events = [_make_event(fact, writing.now) for fact in writing.facts]
+        events = [_make_event(fact, writing) for fact in writing.facts]
         await _keep(db, events)
+    if claim is not None:
+        claim.made = True
     if events:
         accounts_of(context).background.start(_publish(context, events))
 
 
-def _make_event(fact: AccountFact, now: datetime) -> Event[AccountFact]:
-    return new_event(fact, id=str(uuid4()), source=SOURCE, time=now)
+def _make_event(fact: AccountFact, writing: Writing) -> Event[AccountFact]:
+    name = str(uuid4())
+    return new_event(fact, id=name, source=SOURCE, time=writing.now, traceparent=writing.trace)
 
 
 async def _keep(db: AsyncConnection, events: Sequence[Event[AccountFact]]) -> None:

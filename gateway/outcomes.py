@@ -6,20 +6,24 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
-from uuid import uuid4
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID, uuid4, uuid5
 
 import asyncpg
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Meta, Raw, Struct, field
 from starlette.responses import Response
 
 from taskflow.database import AWAY
+from taskflow.errors import Refused, problem
 from taskflow.feed import FEED_CHANNEL
 from taskflow.settings import Settings
 
 LOOK_AGAIN = 0.25
 RECONNECT = 0.5
+# A batch has no more parts than operations.
+MOST_PARTS = 1_000
 
 SETTLED = """
 SELECT id::text, batch_id::text, parts, fingerprint, outcome, events FROM commands
@@ -29,9 +33,16 @@ SETTLED_BATCH = """
 SELECT id::text, batch_id::text, parts, fingerprint, outcome, events FROM commands
 WHERE batch_id = $1 AND outcome IS NOT NULL
 """
+# What was put back on its topic is on its way again; what was discarded stays dead.
 DEAD = """
-SELECT event_id, reason FROM dead_letters
-WHERE event_id = ANY($1::text[]) AND consumer = 'write-task' AND state = 'kept'
+SELECT DISTINCT ON (event_id) event_id, reason, state, value FROM dead_letters
+WHERE event_id = ANY($1::text[]) AND consumer = 'write-task' AND state <> 'redriven'
+ORDER BY event_id, kept_at DESC
+"""
+OTHER_USE = """
+SELECT EXISTS (SELECT FROM commands WHERE id = $1 AND fingerprint <> $2)
+    OR EXISTS (SELECT FROM commands WHERE batch_id = $1 AND fingerprint <> $2)
+    OR EXISTS (SELECT FROM repeats WHERE id = $1 AND created_at > $3)
 """
 
 log = logging.getLogger("taskflow.gateway")
@@ -60,6 +71,22 @@ class _Event(Struct):
 
 class _Version(Struct):
     version: int = 0
+
+
+class _Line(Struct):
+    position: int
+
+
+class _Dead(Struct):
+    """What a dead command says of the batch that it is a part of."""
+
+    batch_id: UUID | None = None
+    parts: Annotated[int, Meta(ge=1, le=MOST_PARTS)] = 1
+    operations: list[_Line] = []
+
+
+class _DeadEvent(Struct):
+    data: _Dead
 
 
 class Result(Struct):
@@ -102,6 +129,7 @@ _RESULTS = msgspec.json.Decoder(list[_Result])
 _EVENTS = msgspec.json.Decoder(list[Raw])
 _EVENT = msgspec.json.Decoder(_Event)
 _VERSION = msgspec.json.Decoder(_Version)
+_DEAD = msgspec.json.Decoder(_DeadEvent)
 
 
 def read_outcome(row: asyncpg.Record) -> Outcome:
@@ -126,18 +154,35 @@ def read_told(line: str) -> Outcome:
     return Outcome(told.id, told.fingerprint, results)
 
 
-def failed_outcome(command_id: str, reason: str) -> Outcome:
-    """A command that its function gave up: a person can redrive it."""
-    problem = {
-        "type": "urn:taskflow:problem:failed",
-        "title": "Failed",
-        "status": 500,
-        "detail": f"This write was given up and kept as a dead letter: {reason}",
-        "code": "failed",
-        "errors": [],
-    }
-    body = Raw(msgspec.json.encode(problem))
-    return Outcome(command_id, "", [Result(500, 0, body)], problem)
+def name_parts(command_id: str, parts: int) -> list[str]:
+    """The command ids of the parts of a batch, in order."""
+    return [str(uuid5(UUID(command_id), str(number))) for number in range(parts)]
+
+
+def failed_outcome(row: asyncpg.Record) -> Outcome:
+    """A command that its function gave up: a person can redrive it. With a part of a batch, all of
+    the operations in it have failed."""
+    part = _read_dead(row["value"])
+    positions = [line.position for line in part.operations]
+    kept = "discarded" if row["state"] == "discarded" else "kept"
+    subject, more = "This write", {}
+    names = name_parts(str(part.batch_id), part.parts) if part.batch_id else []
+    if row["event_id"] in names:
+        number = names.index(row["event_id"]) + 1
+        subject = f"Part {number} of {part.parts} of this batch"
+        more = {"part": number, "parts": part.parts, "operations": positions}
+    detail = f"{subject} was given up and {kept} as a dead letter: {row['reason']}"
+    told = problem(Refused("failed", detail, status=500), **more)
+    body = Raw(msgspec.json.encode(told))
+    results = [Result(500, position, body) for position in positions or [0]]
+    return Outcome(row["event_id"], "", results, told, part.parts)
+
+
+def _read_dead(value: bytes) -> _Dead:
+    try:
+        return _DEAD.decode(value).data
+    except msgspec.DecodeError:
+        return _Dead()
 
 
 class Expected:
@@ -209,19 +254,27 @@ class Outcomes:
             found = {row["id"]: read_outcome(row) for row in await db.fetch(SETTLED, list(ids))}
             missing = [name for name in ids if name not in found]
             dead = await db.fetch(DEAD, missing) if missing else []
-        found |= {row["event_id"]: failed_outcome(row["event_id"], row["reason"]) for row in dead}
+        found |= {row["event_id"]: failed_outcome(row) for row in dead}
         return [found[name] for name in ids if name in found]
 
-    async def look_whole(self, command_id: str) -> list[Outcome] | None:
-        """The outcome of a command, or of all parts of a batch; None while one is missing."""
-        single = await self.look([command_id])
-        if single:
-            return single
+    async def look_batch(self, command_id: str) -> list[Outcome] | None:
+        """The outcomes of all parts of a batch; None while one is not known."""
         async with self._turn:
             db = await self._connection()
             rows = await db.fetch(SETTLED_BATCH, command_id)
-        complete = bool(rows) and len(rows) == rows[0]["parts"]
-        return [read_outcome(row) for row in rows] if complete else None
+            found = [read_outcome(row) for row in rows]
+            parts = found[0].parts if found else MOST_PARTS
+            if len(found) < parts:
+                missing = set(name_parts(command_id, parts)) - {one.id for one in found}
+                found += map(failed_outcome, await db.fetch(DEAD, list(missing)))
+        return found if found and len(found) == found[0].parts else None
+
+    async def has_other_use(self, command_id: str, fingerprint: str, since: datetime) -> bool:
+        """Whether an Idempotency-Key, by the command id that it gives, stands for another request:
+        a command, or since that instant something that the gateway wrote itself."""
+        async with self._turn:
+            db = await self._connection()
+            return bool(await db.fetchval(OTHER_USE, command_id, fingerprint, since))
 
     async def _connection(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._db is None or self._db.is_closed():

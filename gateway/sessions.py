@@ -27,9 +27,10 @@ from gateway.identity import (
     unauthenticated,
 )
 from gateway.outbox import Writing, announcing
+from gateway.repeats import Repeatable
 from taskflow.events import LoggedOut, TokenReused
 
-router = APIRouter(tags=["accounts"])
+router = APIRouter(tags=["accounts"], route_class=Repeatable)
 
 ACCESS_LIFETIME = timedelta(minutes=15)
 SESSION_LIFETIME = timedelta(days=30)

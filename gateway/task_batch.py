@@ -4,7 +4,6 @@ together, and each failure stands alone.
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
-from uuid import UUID, uuid5
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -14,7 +13,7 @@ from gateway.bodies import LARGEST_BATCH, read_bytes, read_json, write_json
 from gateway.commands import Intent, pending, read_intent, show_results, submit
 from gateway.context import Context, Ctx
 from gateway.identity import Identity, Who
-from gateway.outcomes import Outcome, Result
+from gateway.outcomes import MOST_PARTS, Outcome, Result, name_parts
 from gateway.schemas import accepts
 from gateway.task_rows import find_streams
 from gateway.tasks import create_command
@@ -25,7 +24,7 @@ from taskflow.task import TaskInput
 
 router = APIRouter(tags=["tasks"])
 
-MOST = 1_000
+MOST = MOST_PARTS
 PART_OPERATIONS = 250
 PART_BYTES = 200_000
 
@@ -106,12 +105,10 @@ async def plan_parts(
         stream = "" if one.task_id in created else streams.get(one.task_id, one.task_id)
         groups.setdefault(stream, []).append(one)
     chunks = [*_cut(groups.pop("", [])), *groups.items()]
+    names = name_parts(intent.command_id, len(chunks))
     return [
-        (
-            str(uuid5(UUID(intent.command_id), str(number))),
-            _part(who, intent, stream, chunk, len(chunks)),
-        )
-        for number, (stream, chunk) in enumerate(chunks)
+        (name, _part(who, intent, stream, chunk, len(chunks)))
+        for name, (stream, chunk) in zip(names, chunks, strict=True)
     ]
 
 

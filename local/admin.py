@@ -74,7 +74,8 @@ def verify() -> None:
         f" {verdict.events} events of the ledger"
     )
     if verdict.fault is not None:
-        _fail(f"FAULT at entry {verdict.fault.seq}: {verdict.fault.reason}")
+        trace = f" (trace {verdict.fault.trace_id})" if verdict.fault.trace_id else ""
+        _fail(f"FAULT at entry {verdict.fault.seq}: {verdict.fault.reason}{trace}")
     typer.secho("The record is whole and unedited.", fg="green")
 
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 from taskflow.audit import Entry, Fault, Texts, Verification, audit_key
 from taskflow.errors import Unavailable
 from taskflow.events import TASK_CHANGES, AuditSealed, read_event
+from taskflow.trace import read_trace_id
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer
@@ -30,7 +31,7 @@ LAST_TEXTS = "SELECT coalesce(max(seq), 0) FROM audit_details"
 # PostgreSQL holds instants that no calendar here has; only a forger writes them.
 CHAIN = """
 SELECT e.seq, e.event_id, e.user_id::text, e.actor_id::text, e.action, e.task_id::text, e.cause_id,
-    e.before_digest, e.after_digest, e.previous_hash, e.hash,
+    e.before_digest, e.after_digest, e.trace_id, e.previous_hash, e.hash,
     CASE WHEN e.at BETWEEN '0002-01-01Z' AND '9999-01-01Z' THEN e.at END AS at,
     d.seq AS has_texts, d.salt, d.before, d.after
 FROM audit_entries AS e LEFT JOIN audit_details AS d USING (seq)
@@ -63,6 +64,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 class _Emitted(Struct):
     id: str
     type: str
+    traceparent: str | None = None
 
 
 _EMITTED = msgspec.json.Decoder(list[_Emitted])
@@ -129,7 +131,7 @@ def _missing(command_id: str, event: _Emitted) -> Fault:
         f"{event.type} {event.id} of the command {command_id} has no entry: if write_audit is"
         " behind, look again when it has caught up; else publish it again with `taskflow replay`"
     )
-    return Fault(None, reason)
+    return Fault(None, reason, read_trace_id(event.traceparent))
 
 
 async def _stream(db: Connection, query: str) -> AsyncGenerator[list[asyncpg.Record], None]:

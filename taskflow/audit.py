@@ -9,8 +9,9 @@ text      canonical JSON: keys sorted, no whitespace, UTF-8, escapes only where 
 salt      16 random bytes per entry, written as 32 lower-case hexadecimal digits
 digest    hex SHA-256(salt bytes || UTF-8 of the text); of an absent text, SHA-256(salt bytes)
 entry     canonical JSON of {seq, at, event_id, user_id, actor_id, action, task_id, cause_id,
-          before_digest, after_digest}; `at` is RFC 3339 in UTC with six digits of a second and Z,
-          ids of people and tasks are UUIDs in lower case, task_id is null where there is no task
+          before_digest, after_digest}, and trace_id where the event belonged to a trace; `at` is
+          RFC 3339 in UTC with six digits of a second and Z, ids of people and tasks are UUIDs in
+          lower case, task_id is null where there is no task
 key       derive_key(TASKFLOW_SECRET, "audit")
 hash      hex HMAC-SHA256(key, the 32 bytes of the previous entry's hash || entry);
           the first entry's previous hash is 64 zeros
@@ -58,6 +59,7 @@ class Content(Struct, frozen=True, kw_only=True):
     cause_id: str
     before_digest: str
     after_digest: str
+    trace_id: str | None = None
 
 
 class Entry(Content, frozen=True, kw_only=True):
@@ -76,10 +78,12 @@ class Texts(Struct, frozen=True, kw_only=True):
 
 
 class Fault(Struct, frozen=True):
-    """The first thing that is wrong with a chain; `seq` is None for an event without an entry."""
+    """The first thing that is wrong with a chain; `seq` is None for an event without an entry.
+    `trace_id`: of what the bad entry, or the event, says that it belongs to."""
 
     seq: int | None
     reason: str
+    trace_id: str | None = None
 
 
 # --- writing -----------------------------------------------------------------------------------
@@ -105,6 +109,9 @@ def digest_text(salt: str, text: str | None) -> str:
 def canonical_entry(content: Content) -> bytes:
     """What the hash covers. Raises ValueError for an instant without an offset."""
     fields = {name: getattr(content, name) for name in Content.__struct_fields__}
+    if content.trace_id is None:
+        # Entries were written before there were traces.
+        del fields["trace_id"]
     return _CANONICAL.encode({**fields, "at": _format_instant(content.at)})
 
 
@@ -171,7 +178,7 @@ class Verification:
             or find_wrong_texts(entry, texts)
         )
         if reason:
-            return Fault(seq, reason)
+            return Fault(seq, reason, entry.trace_id)
         self.entries, self._hash = seq, expected
         self.erased += texts is not None and texts.salt == ERASED
         return None

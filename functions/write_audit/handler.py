@@ -22,6 +22,7 @@ from taskflow.audit import (
 from taskflow.database import Connection
 from taskflow.events import AccountFact, AuditSealed, Event, TaskFact, derive_id, new_event
 from taskflow.settings import Settings
+from taskflow.trace import read_trace_id
 
 SOURCE = "write_audit"
 
@@ -37,9 +38,10 @@ SELECT seq, hash, event_id FROM audit_entries WHERE event_id = ANY($1::text[])
 
 APPEND = """
 INSERT INTO audit_entries (seq, at, event_id, user_id, actor_id, action, task_id, cause_id,
-    before_digest, after_digest, previous_hash, hash)
+    before_digest, after_digest, trace_id, previous_hash, hash)
 SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::uuid[], $5::uuid[],
-    $6::text[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
+    $6::text[], $7::uuid[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
+    $13::text[])
 """
 
 APPEND_TEXTS = """
@@ -98,6 +100,7 @@ def write_entry(
         cause_id=event.causationid or event.id,
         before_digest=digest_text(salt, told.before),
         after_digest=digest_text(salt, told.after),
+        trace_id=read_trace_id(event.traceparent),
     )
     texts = Texts(salt=salt, before=told.before, after=told.after)
     return texts, link_entry(key, end.hash, content)

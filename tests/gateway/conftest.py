@@ -10,7 +10,9 @@ from fastapi import FastAPI
 
 from gateway.app import create_app
 from taskflow.settings import Settings
+from tests.functions.send_reminder.world import Endpoint, Postbox, serve_endpoint, serve_postbox
 from tests.gateway.log import LiveLog
+from tests.gateway.platform import Platform
 
 
 @pytest.fixture
@@ -74,3 +76,23 @@ async def paris(sign_up: Callable[[], Awaitable[httpx.AsyncClient]]) -> httpx.As
 @pytest.fixture
 async def somebody_else(sign_up: Callable[[], Awaitable[httpx.AsyncClient]]) -> httpx.AsyncClient:
     return await sign_up()
+
+
+@pytest.fixture
+def postbox() -> Postbox:
+    return Postbox()
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[Endpoint]:
+    async with serve_endpoint(Endpoint()) as serving:
+        yield serving
+
+
+@pytest.fixture
+async def platform(settings: Settings, postbox: Postbox) -> AsyncIterator[Platform]:
+    async with serve_postbox(postbox) as smtp:
+        own = msgspec.structs.replace(settings, smtp=smtp, webhook_allow="127.0.0.0/8")
+        running = Platform(own)
+        yield running
+        await running.close()

@@ -27,6 +27,7 @@ from tests.audit_events import NOW, created, logged_in, make_task, record, task_
 
 Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 DAY = timedelta(days=1)
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 PUT_TASK = """
 INSERT INTO tasks (id, user_id, stream, title, notes, status, priority, tags, tag_keys, reminders,
@@ -106,6 +107,7 @@ async def test_an_entry_as_the_contract_shows_it(
     (first,) = await record(settings, task_event(TaskCreated, task))
     later = structs.replace(task, title="Pay the rent")
     event = task_event(TaskUpdated, later, before={"title": "Pay rent"}, cause="a cause")
+    event = structs.replace(event, traceparent=f"00-{TRACE}-00f067aa0ba902b7-01")
     (second,) = await record(settings, event)
     body = await get(client, mine, "/v1/audit")
     assert body["next_cursor"] is None
@@ -120,9 +122,11 @@ async def test_an_entry_as_the_contract_shows_it(
         "cause_id": "a cause",
         "hash": second.hash,
         "previous_hash": first.hash,
+        "trace_id": TRACE,
     }
     created_entry = body["items"][1]
     assert (created_entry["before"], created_entry["after"]["title"]) == (None, "Pay rent")
+    assert created_entry["trace_id"] is None
     assert tuple(created_entry) == COLUMNS
 
 
@@ -306,7 +310,8 @@ async def test_verify_names_the_first_bad_entry(
 ) -> None:
     path = "/v1/audit/verify"
     body = await get(client, mine, path)
-    assert body == {"ok": True, "entries": 0, "erased": 0, "first_bad": None, "reason": None}
+    fine = {"first_bad": None, "reason": None, "trace_id": None}
+    assert body == {"ok": True, "entries": 0, "erased": 0, **fine}
     await record(settings, *(created() for _ in range(4)))
     assert (await get(client, mine, path))["entries"] == 4
     await owner.execute(
@@ -320,7 +325,10 @@ async def test_verify_names_the_first_bad_entry(
     await owner.execute("UPDATE audit_entries SET at = 'infinity' WHERE seq = 2")
     body = await get(client, mine, path)
     assert (body["ok"], body["entries"], body["first_bad"]) == (False, 1, 2)
-    assert "changed" in body["reason"]
+    assert "changed" in body["reason"] and body["trace_id"] is None
+    await owner.execute("UPDATE audit_entries SET trace_id = $1 WHERE seq = 1", TRACE)
+    body = await get(client, mine, path)
+    assert (body["ok"], body["first_bad"], body["trace_id"]) == (False, 1, TRACE)
 
 
 async def test_a_long_chain_is_verified_in_chunks(

@@ -35,6 +35,7 @@ PUT_COMMAND = """
 INSERT INTO commands (id, user_id, fingerprint, created_at, outcome, events)
 VALUES ($1, $2, '', $3, '[]', $4)
 """
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -78,6 +79,7 @@ TAMPERINGS: dict[str, int] = {
     "UPDATE audit_entries SET at = '0044-03-15 BC' WHERE seq = 2": 2,
     "UPDATE audit_entries SET action = 'task.deleted' WHERE seq = 1": 1,
     "UPDATE audit_entries SET hash = 'no hash' WHERE seq = 3": 3,
+    "UPDATE audit_entries SET trace_id = 'another' WHERE seq = 2": 2,
     "UPDATE audit_entries SET seq = -1 WHERE seq = 1": 1,
     "UPDATE audit_details SET after = NULL WHERE seq = 2": 2,
     "DELETE FROM audit_details WHERE seq = 2": 2,
@@ -115,11 +117,13 @@ async def test_a_seal_of_another_chain(settings: Settings) -> None:
 
 async def test_an_event_without_an_entry(settings: Settings, owner: Owner) -> None:
     kept, lost = created(), task_event(TaskUpdated, make_task(), before={"title": "x"})
+    lost = structs.replace(lost, traceparent=f"00-{TRACE}-00f067aa0ba902b7-01")
     await record(settings, kept)
     await keep_command(owner, LONG_AGO, kept, lost)
     verdict = await look(settings)
     assert verdict.fault is not None and verdict.fault.seq is None
     assert lost.id in verdict.fault.reason and lost.type in verdict.fault.reason
+    assert verdict.fault.trace_id == TRACE
 
 
 async def test_what_may_be_on_its_way_and_what_is_no_change(

@@ -31,6 +31,7 @@ from taskflow.events import AuditSealed
 
 KEY = audit_key("a secret for tests, long enough")
 SALT = "00112233445566778899aabbccddeeff"
+OLD_HASH = "6f06262389b296166ae5d061fe29c19da5de7189893ad7e246919a8e3e3a6e21"
 NEW_YORK_SUMMER = timezone(timedelta(hours=-4))
 Row = tuple[Entry, Texts | None]
 
@@ -39,6 +40,7 @@ JSON = st.none() | TEXT.map(canonical_text)
 INSTANTS = st.datetimes(
     datetime(1901, 1, 1), datetime(2199, 1, 1), timezones=st.sampled_from([UTC, NEW_YORK_SUMMER])
 )
+TRACE_IDS = st.none() | st.binary(min_size=16, max_size=16).map(bytes.hex)
 DRAFTS = st.tuples(
     st.fixed_dictionaries(
         {
@@ -49,6 +51,7 @@ DRAFTS = st.tuples(
             "action": TEXT,
             "task_id": st.none() | st.uuids().map(str),
             "cause_id": TEXT,
+            "trace_id": TRACE_IDS,
         }
     ),
     st.builds(
@@ -149,11 +152,39 @@ def test_a_whole_entry_is_known_by_its_digits() -> None:
     assert entry.hash == "77fec34c37ee10f1ee423e546fc4e0da2114c458a742d604d8176967912a2be4"
 
 
+def test_a_trace_is_covered_where_there_is_one_and_changes_nothing_where_there_is_none() -> None:
+    traced = structs.replace(SAMPLE, trace_id="4bf92f3577b34da6a3ce929d0e0e4736")
+    assert canonical_entry(traced) == canonical_entry(SAMPLE).replace(
+        b'"user_id"', b'"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","user_id"'
+    )
+    assert b"trace_id" not in canonical_entry(SAMPLE)
+
+
+def test_a_chain_that_began_before_there_were_traces_goes_on() -> None:
+    """The first hash was worked out by the code that knew of no trace."""
+    absent = digest_text(SALT, None)
+    fields = {**structs.asdict(SAMPLE), "before_digest": absent, "after_digest": absent}
+    old = Entry(**fields, previous_hash=GENESIS, hash=OLD_HASH)
+    new = {**fields, "seq": 2, "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736"}
+    texts = Texts(salt=SALT, before=None, after=None)
+    rows: list[Row] = [(old, texts), (link_entry(KEY, OLD_HASH, Content(**new)), texts)]
+    assert verify(rows) is None
+    assert first_bad(change(rows, 0, trace_id=new["trace_id"])) == 1
+    fault = verify(change(rows, 1, trace_id="0af7651916cd43dd8448eb211c80319c"))
+    assert fault is not None and (fault.seq, fault.trace_id) == (
+        2,
+        "0af7651916cd43dd8448eb211c80319c",
+    )
+    assert first_bad(change(rows, 1, trace_id=None)) == 2
+
+
 @given(CHAINS)
 def test_the_canonical_form_is_what_the_standard_library_writes(rows: list[Row]) -> None:
     for entry, _ in rows:
         fields = {name: getattr(entry, name) for name in Content.__struct_fields__}
         assert entry.at is not None
+        if entry.trace_id is None:
+            del fields["trace_id"]
         at = entry.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         assert canonical_entry(entry) == _plain({**fields, "at": at})
 
@@ -201,6 +232,7 @@ COLUMNS = {
     "cause_id": TEXT,
     "before_digest": TEXT,
     "after_digest": TEXT,
+    "trace_id": st.none() | TEXT,
     "previous_hash": TEXT,
     "hash": TEXT | st.just("g" * 64),
 }

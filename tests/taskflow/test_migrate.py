@@ -17,6 +17,12 @@ RIGHTS = """
 SELECT grantee, table_name, privilege_type FROM information_schema.role_table_grants
 WHERE grantee LIKE 'taskflow%' ORDER BY 1, 2, 3
 """
+# As code wrote it that knew of no trace.
+OLD_ENTRY = """
+INSERT INTO audit_entries (seq, at, event_id, user_id, actor_id, action, cause_id, before_digest,
+    after_digest, previous_hash, hash)
+VALUES (1, now(), 'e', gen_random_uuid(), gen_random_uuid(), '', '', '', '', '', '')
+"""
 
 
 @pytest.fixture
@@ -46,6 +52,18 @@ async def test_up_down_and_up_again(empty: str) -> None:
     assert await look(empty) == [[], []]
     await migrate(empty)
     assert await look(empty) == schema and await current(empty) == head()
+
+
+async def test_traces_that_hashes_cover_survive_the_way_back(database_url: str) -> None:
+    db = await asyncpg.connect(database_url)
+    await db.execute(OLD_ENTRY)
+    await db.execute("UPDATE audit_entries SET trace_id = 'a trace'")
+    await migrate(database_url, "0003")
+    await db.execute(OLD_ENTRY.replace("1, now(), 'e'", "2, now(), 'f'"))
+    await migrate(database_url)
+    traces = await db.fetch("SELECT trace_id FROM audit_entries ORDER BY seq")
+    assert [row["trace_id"] for row in traces] == ["a trace", None]
+    await db.close()
 
 
 async def test_what_is_at_the_head_stays_as_it_is(database_url: str) -> None:

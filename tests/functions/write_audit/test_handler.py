@@ -30,7 +30,7 @@ CAUSE = "1c0ffee0-0000-4000-8000-000000000000"
 
 ENTRIES = """
 SELECT seq, at, event_id, user_id::text, actor_id::text, action, task_id::text, cause_id,
-    before_digest, after_digest, previous_hash, hash
+    before_digest, after_digest, trace_id, previous_hash, hash
 FROM audit_entries ORDER BY seq
 """
 TEXTS = "SELECT salt, before, after FROM audit_details ORDER BY seq"
@@ -109,6 +109,23 @@ async def test_whose_and_why(worker: Worker, owner: Owner) -> None:
     assert (first.actor_id, first.cause_id) == (event.data.actor_id, CAUSE)
     assert (second.actor_id, second.cause_id) == (upper.actor_id.lower(), "another")
     assert second.previous_hash == first.hash
+
+
+async def test_the_trace_of_an_event_is_part_of_its_entry(
+    worker: Worker, owner: Owner, settings: Settings
+) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    events = [
+        structs.replace(created(), traceparent=given)
+        for given in (f"00-{trace}-00f067aa0ba902b7-01", None, "no trace")
+    ]
+    await deliver(worker, events)
+    await assert_true(owner, settings, [event.id for event in events])
+    assert [entry.trace_id for entry, _ in await read_chain(owner)] == [trace, None, None]
+    await owner.execute("UPDATE audit_entries SET trace_id = NULL")
+    (first, texts), *_ = await read_chain(owner)
+    fault = Verification(audit_key(settings.secret)).take(first, texts)
+    assert fault is not None and fault.seq == 1
 
 
 async def test_an_event_that_is_no_change_is_left_out(worker: Worker, owner: Owner) -> None:
