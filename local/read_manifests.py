@@ -28,6 +28,7 @@ from local.manifests import (
 KAFKA_COMPONENT = "pubsub.kafka"
 CRON_COMPONENT = "bindings.cron"
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+GATHER = "taskflow.local/gather"
 CORES = re.compile(r"(\d+(?:\.\d+)?)(m?)")
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 T = TypeVar("T")
@@ -125,10 +126,20 @@ def read_function(
         polling_seconds=spec.polling_interval,
         lags=tuple(read_lags(item, spec, app_id)),
         queries=tuple(read_queries(item, spec)),
-        subscriptions=tuple(subscriptions.get(app_id, ())),
+        subscriptions=tuple(gather_longer(origin, pod, subscriptions.get(app_id, ()))),
         ticks=tuple(ticks.get(app_id, ())),
         cpu=read_cores(origin, container.resources.requests.get("cpu", "1")),
     )
+
+
+def gather_longer(
+    item: Resource, pod: shapes.Pod, subscriptions: Sequence[Subscription]
+) -> Iterator[Subscription]:
+    """The subscriptions as one machine gathers for them: longer than a sidecar of its own needs
+    to, where the Deployment says so."""
+    least = read_duration(item, pod.metadata.annotations.get(GATHER, "0s"))
+    for one in subscriptions:
+        yield msgspec.structs.replace(one, gather=max(one.gather, least))
 
 
 def read_cores(item: Resource, text: str) -> float:

@@ -16,17 +16,21 @@ Outcome = Literal["SUCCESS", "RETRY", "DROP"]
 Dialect = Literal["http", "http-batch", "dapr", "dapr-bulk", "binding"]
 Headers = Mapping[str, str]
 DEAD_LETTERS = "-dead-letters"
+# How Dapr names the content of a record that it hands on as it is, and a record's place in the log.
+RAW = "application/octet-stream"
+PLACE = ("__topic", "__partition", "__offset", "__key")
 
 
 class Entry(Struct):
     """One message of a delivery: its envelope, the event that stands for it, or why nobody can
-    read it."""
+    read it; `place` is the record's in the log, where we must set it aside ourselves."""
 
     id: str
     body: bytes
     envelope: Envelope | None = None
     event: Event[Any] | None = None
     problem: str = ""
+    place: dict[str, str] | None = None
 
 
 class Delivery(Struct):
@@ -46,6 +50,8 @@ class Answer(Struct):
 class _BulkEntry(Struct, rename="camel"):
     entry_id: str
     event: Raw
+    content_type: str = ""
+    metadata: dict[str, str] = {}
 
 
 class _Bulk(Struct):
@@ -64,6 +70,7 @@ class _RawPayload(Struct):
 _BULK = msgspec.json.Decoder(_Bulk)
 _BATCH = msgspec.json.Decoder(list[Raw])
 _ORIGIN = msgspec.json.Decoder(_Origin)
+_BASE64 = msgspec.json.Decoder(bytes)
 
 
 def read_delivery(headers: Headers, body: bytes) -> Delivery:
@@ -72,7 +79,7 @@ def read_delivery(headers: Headers, body: bytes) -> Delivery:
     if kind == "application/cloudevents-batch+json":
         return _read_batch(body)
     if kind == "application/cloudevents+json":
-        return Delivery(_single_dialect(body), [_read_entry("", body)])
+        return Delivery(_single_dialect(headers, body), [_read_entry("", body)])
     if "ce-id" in headers:
         return Delivery("http", [_read_binary(headers, body)])
     if kind == "application/json" and body:
@@ -80,7 +87,10 @@ def read_delivery(headers: Headers, body: bytes) -> Delivery:
     return Delivery("binding", [])
 
 
-def _single_dialect(body: bytes) -> Dialect:
+def _single_dialect(headers: Headers, body: bytes) -> Dialect:
+    """Dapr tells a record's place in headers, or at least its own name in the event."""
+    if "__topic" in headers:
+        return "dapr"
     try:
         return "dapr" if _ORIGIN.decode(body).pubsubname else "http"
     except msgspec.DecodeError:
@@ -107,7 +117,18 @@ def _read_bulk(body: bytes) -> Delivery:
         entries = _BULK.decode(body).entries
     except msgspec.DecodeError:
         return Delivery("binding", [])
-    return Delivery("dapr-bulk", [_read_entry(entry.entry_id, entry.event) for entry in entries])
+    return Delivery("dapr-bulk", [_read_bulk_entry(entry) for entry in entries])
+
+
+def _read_bulk_entry(entry: _BulkEntry) -> Entry:
+    if entry.content_type != RAW:
+        return _read_entry(entry.entry_id, entry.event)
+    try:
+        found = _read_entry(entry.entry_id, _BASE64.decode(entry.event))
+    except msgspec.DecodeError as error:
+        return Entry(entry.entry_id, bytes(entry.event), problem=f"This is no base64: {error}")
+    found.place = {name: entry.metadata[name] for name in PLACE if name in entry.metadata}
+    return found
 
 
 def _read_binary(headers: Headers, body: bytes) -> Entry:

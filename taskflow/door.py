@@ -25,6 +25,7 @@ class Reply(Protocol):
 class Worker(Protocol):
     """What stands behind the door."""
 
+    async def wake(self) -> None: ...
     async def answer(self, headers: Mapping[str, str], body: bytes) -> Reply: ...
     async def healthy(self) -> bool: ...
     async def close(self) -> None: ...
@@ -48,6 +49,12 @@ class Door:
         reply = await self.worker.answer(headers, body)
         return reply.status, reply.body
 
+    async def look(self, method: str, path: str) -> tuple[int, bytes]:
+        """Status and body for whoever delivers nothing: a probe, or the sidecar's OPTIONS."""
+        if path in HEALTH:
+            return (200 if await self.worker.healthy() else 503), b""
+        return (200 if method == "OPTIONS" else 405), b""
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
@@ -57,7 +64,12 @@ class Door:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         calm_collector()
-        waking = asyncio.create_task(self.worker.healthy())
+        try:
+            waking = asyncio.create_task(self.worker.wake())
+        except Exception as error:
+            # Raised, it would be taken for "knows no lifespan", and the process would stay, silent.
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
         await send({"type": "lifespan.startup.complete"})
         await receive()
         waking.cancel()
@@ -69,9 +81,7 @@ class Door:
             headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
             body = await _read_body(receive)
             return CUT_OFF if body is None else await self.answer(headers, body)
-        if scope["path"] in HEALTH:
-            return (200 if await self.worker.healthy() else 503), b""
-        return (200 if scope["method"] == "OPTIONS" else 405), b""
+        return await self.look(scope["method"], scope["path"])
 
 
 def calm_collector() -> None:

@@ -3,10 +3,11 @@ and the order in which many of them leave.
 """
 
 import asyncio
+import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
 
 TIMEOUT = 10.0
+SIDECAR_PORT = 3500
+ALIVE, HEALTH = "/v1.0/healthz", "/v1.0/healthz/outbound"
+LOOK_AGAIN = 0.5
+KEY = "__key"
+CLOUDEVENT = "application/cloudevents+json"
 LARGEST_REQUEST = 3 * 1024 * 1024
 # Kafka's usual 16 KiB would take a thousand events to it in a dozen round trips.
 BATCH_BYTES = 1024 * 1024
@@ -29,8 +35,16 @@ class Publisher(Protocol):
     async def publish(self, topic: str, events: Sequence[Event[Any]]) -> set[str]:
         """The ids of the events that the log did not acknowledge. Raises nothing."""
 
+    async def set_aside(self, topic: str, value: bytes, headers: Mapping[str, str]) -> bool:
+        """Whether the log has acknowledged these bytes as they are; the header `__key` is the
+        record's key too. Raises nothing."""
+
     async def reachable(self) -> bool:
         """Whether the log can be written to now."""
+
+    async def wait(self, patience: float) -> None:
+        """Returns when whoever publishes for us is there, so many seconds at most. Raises
+        Unavailable."""
 
     async def close(self) -> None: ...
 
@@ -75,14 +89,23 @@ class ListPublisher:
 
     def __init__(self) -> None:
         self.events: list[Event[Any]] = []
+        self.aside: list[tuple[str, bytes, dict[str, str]]] = []
         self.refuses: set[str] = set()
 
     async def publish(self, topic: str, events: Sequence[Event[Any]]) -> set[str]:
         self.events += [event for event in events if event.partitionkey not in self.refuses]
         return {event.id for event in events if event.partitionkey in self.refuses}
 
+    async def set_aside(self, topic: str, value: bytes, headers: Mapping[str, str]) -> bool:
+        if headers.get(KEY) in self.refuses:
+            return False
+        self.aside.append((topic, value, dict(headers)))
+        return True
+
     async def reachable(self) -> bool:
         return True
+
+    async def wait(self, patience: float) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -139,9 +162,22 @@ class KafkaPublisher:
             topic,
             encode(event),
             key=event.partitionkey.encode(),
-            headers=[("content-type", b"application/cloudevents+json")],
+            headers=[("content-type", CLOUDEVENT.encode())],
         )
         return future
+
+    async def set_aside(self, topic: str, value: bytes, headers: Mapping[str, str]) -> bool:
+        from aiokafka.errors import KafkaError
+
+        key = headers[KEY].encode() if KEY in headers else None
+        told = [(name, text.encode()) for name, text in headers.items()]
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                producer = self._producer or await self._open()
+                await producer.send_and_wait(topic, value, key=key, headers=told)
+        except (KafkaError, TimeoutError, OSError):
+            return False
+        return True
 
     async def reachable(self) -> bool:
         try:
@@ -151,6 +187,9 @@ class KafkaPublisher:
         except Exception:
             return False
         return True
+
+    async def wait(self, patience: float) -> None:
+        """Nobody stands between us and the log."""
 
     async def close(self) -> None:
         if self._producer is not None:
@@ -201,11 +240,12 @@ class DaprPublisher:
     """The sidecar's HTTP API; the Dapr SDK would cost half a second of each cold start."""
 
     def __init__(self, host: str, port: int, pubsub: str) -> None:
-        self._caller = Caller(host, port, [("content-type", "application/json")])
+        self._where = f"{host}:{port}"
+        self._caller = Caller(host, port)
         self._pubsub = pubsub
 
     async def publish(self, topic: str, events: Sequence[Event[Any]]) -> set[str]:
-        path = f"/v1.0/publish/bulk/{quote(self._pubsub)}/{quote(topic)}"
+        path = self._write_path("bulk/", topic, {})
         failed: set[str] = set()
         for part in split_sizes([(event, encode(_bulk_entry(event))) for event in events]):
             failed |= await self._publish_part(path, part)
@@ -220,19 +260,55 @@ class DaprPublisher:
             return {event.id for event in events}
         return _failed_ids(status, answer, events)
 
-    async def _call(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+    async def set_aside(self, topic: str, value: bytes, headers: Mapping[str, str]) -> bool:
+        path = self._write_path("", topic, headers)
         try:
-            return await self._caller.send(method, path, body, timeout=TIMEOUT)
-        except Disconnected:
-            # The sidecar closed what had been idle; to publish twice changes nothing.
-            return await self._caller.send(method, path, body, timeout=TIMEOUT)
-
-    async def reachable(self) -> bool:
-        try:
-            status, _ = await self._call("GET", "/v1.0/healthz/outbound")
+            status, _ = await self._call("POST", path, value, "application/octet-stream")
         except OSError:
             return False
         return status == 204
+
+    def _write_path(self, way: str, topic: str, headers: Mapping[str, str]) -> str:
+        """Where records go that are events already: a sidecar that knew them for events would take
+        each apart and put it together again, with a traceparent of its own."""
+        told = {"rawPayload": "true", **headers}
+        query = urlencode({f"metadata.{name}": text for name, text in told.items()})
+        return f"/v1.0/publish/{way}{quote(self._pubsub)}/{quote(topic)}?{query}"
+
+    async def _call(
+        self, method: str, path: str, body: bytes = b"", kind: str = "application/json"
+    ) -> tuple[int, bytes]:
+        headers = [("content-type", kind)]
+        try:
+            return await self._caller.send(method, path, body, headers=headers, timeout=TIMEOUT)
+        except Disconnected:
+            # The sidecar closed what had been idle; to publish twice changes nothing.
+            return await self._caller.send(method, path, body, headers=headers, timeout=TIMEOUT)
+
+    async def reachable(self) -> bool:
+        try:
+            status, _ = await self._call("GET", HEALTH)
+        except OSError:
+            return False
+        return status == 204
+
+    async def wait(self, patience: float) -> None:
+        try:
+            async with asyncio.timeout(patience):
+                while not await self._is_there():
+                    await asyncio.sleep(LOOK_AGAIN)
+        except TimeoutError:
+            raise Unavailable(
+                f"no Dapr sidecar has answered at {self._where} for {patience:g} s; start one"
+                " beside this process, or name another way out in TASKFLOW_PUBLISH."
+            ) from None
+
+    async def _is_there(self) -> bool:
+        try:
+            await self._call("GET", ALIVE)
+        except OSError:
+            return False
+        return True
 
     async def close(self) -> None:
         self._caller.close()
@@ -242,8 +318,9 @@ def _bulk_entry(event: Event[Any]) -> BulkEntry:
     return BulkEntry(
         entry_id=event.id,
         event=event,
-        content_type="application/cloudevents+json",
-        metadata={"partitionKey": event.partitionkey},
+        content_type=CLOUDEVENT,
+        # Dapr makes no header of contentType, by which Knative's Kafka source tells an event.
+        metadata={"partitionKey": event.partitionkey, "content-type": CLOUDEVENT},
     )
 
 
@@ -259,13 +336,17 @@ def _failed_ids(status: int, answer: bytes, events: Sequence[Event[Any]]) -> set
     return sent & {entry.entry_id for entry in failure.failed_entries} or sent
 
 
-def open_publisher(address: str) -> Publisher:
-    """A publisher for `dapr://host:port/pubsub` or `kafka://host:port[,host:port]`."""
+def open_publisher(address: str, environment: Mapping[str, str] = os.environ) -> Publisher:
+    """A publisher for `dapr://host[:port]/pubsub` or `kafka://host:port[,host:port]`; a sidecar
+    without a port is where it announces itself (DAPR_HTTP_PORT), at Dapr's 3500 otherwise."""
     parts = urlsplit(address)
-    if parts.scheme == "dapr" and parts.hostname and parts.port:
-        return DaprPublisher(parts.hostname, parts.port, parts.path.strip("/"))
+    pubsub = parts.path.strip("/")
+    if parts.scheme == "dapr" and parts.hostname and pubsub:
+        port = parts.port or int(environment.get("DAPR_HTTP_PORT", SIDECAR_PORT))
+        return DaprPublisher(parts.hostname, port, pubsub)
     if parts.scheme == "kafka":
         return KafkaPublisher(parts.netloc)
     raise Unavailable(
-        f"TASKFLOW_PUBLISH={address!r} names no way out: dapr://host:port/pubsub or kafka://host:port."
+        f"TASKFLOW_PUBLISH={address!r} names no way out: dapr://host[:port]/pubsub or"
+        " kafka://host:port."
     )

@@ -13,13 +13,14 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 from msgspec import Struct
 
 from taskflow.attempts import body_key, count_attempt, event_key
 from taskflow.database import Connection, Database, quote_text
 from taskflow.dialects import (
+    DEAD_LETTERS,
     Answer,
     Delivery,
     Entry,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+T = TypeVar("T")
 Handler: TypeAlias = Callable[..., Awaitable[Sequence[Event[Any] | Notice]]]
 Clock: TypeAlias = Callable[[], datetime]
 
@@ -102,6 +104,18 @@ class Lease:
         """The ids that failed; refuses what the function may not emit."""
         return await publish_events(self._worker.publisher, self._worker.allowed(events))
 
+    def remember(self, make: Callable[[], T]) -> T:
+        """What `make` makes, the same one each time for as long as the process lives."""
+        memory = self._worker.memory
+        if make not in memory:
+            memory[make] = make()
+        return cast(T, memory[make])
+
+    def finish_later(self, task: "asyncio.Task[Any]") -> None:
+        """The process waits for `task` before it ends, and nobody else does."""
+        self._worker.unfinished.add(task)
+        task.add_done_callback(self._worker.unfinished.discard)
+
 
 class Worker:
     """A function at work: its handler with the database, the way out and the clock it is given."""
@@ -121,6 +135,17 @@ class Worker:
         self.settings = settings
         self.clock = clock
         self._wants = set(inspect.signature(function.handler).parameters)
+        self.memory: dict[Callable[[], object], object] = {}
+        self.unfinished: set[asyncio.Task[Any]] = set()
+
+    async def wake(self) -> None:
+        """Opens the database; ends the process if no sidecar comes, for nothing would ever reach
+        it. Raises SystemExit, which the server's loop lets through."""
+        await self.healthy()
+        try:
+            await self.publisher.wait(self.settings.sidecar_patience)
+        except Unavailable as error:
+            raise SystemExit(f"{self.function.name} ends: {error}") from error
 
     async def answer(self, headers: Headers, body: bytes) -> Answer:
         """The answer to one request, in its caller's dialect."""
@@ -132,7 +157,22 @@ class Worker:
             log.warning("unreadable request: %s", error)
             return Answer(422)
         outcomes = await self.handle(delivery.entries)
+        outcomes = await self._set_aside(delivery.entries, outcomes)
         return write_answer(delivery.dialect, delivery.entries, outcomes)
+
+    async def _set_aside(
+        self, entries: Sequence[Entry], outcomes: Sequence[Outcome]
+    ) -> list[Outcome]:
+        """The outcomes, after what a raw batch drops was put among the dead letters from here, or
+        RETRY where the log did not take it: Dapr sets aside the wrong record of a batch, or dies,
+        once a part of the batch came again, and never asks whether it arrived (1.18)."""
+        topic = self.function.app_id + DEAD_LETTERS
+        settled = list(outcomes)
+        for number, entry in enumerate(entries):
+            if entry.place and outcomes[number] == "DROP":
+                kept = await self.publisher.set_aside(topic, entry.body, entry.place)
+                settled[number] = "SUCCESS" if kept else "RETRY"
+        return settled
 
     def _is_trusted(self, headers: Headers) -> bool:
         """Whether the caller has the delivery token, where one is set; told in constant time."""
@@ -276,6 +316,7 @@ class Worker:
         return self.function.within is nothing or await self.database.answers()
 
     async def close(self) -> None:
+        await asyncio.gather(*self.unfinished, return_exceptions=True)
         await self.publisher.close()
         await self.database.close()
 
@@ -349,7 +390,10 @@ def serve(
     async def main(request: "Request") -> "Response":
         from starlette.responses import Response
 
-        status, body = await door.answer(request.headers, await request.body())
+        if request.method == "POST":
+            status, body = await door.answer(request.headers, await request.body())
+        else:
+            status, body = await door.look(request.method, request.url.path)
         return Response(body, status, media_type="application/json" if body else None)
 
     plug = cast(Main, main)

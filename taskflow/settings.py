@@ -5,13 +5,14 @@ msgspec reads them, because it is loaded anyway and pydantic would double a func
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 PREFIX = "TASKFLOW_"
 Positive = Annotated[float, Meta(gt=0)]
+Rate = Annotated[float, Meta(ge=0, le=1_000_000)]
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -33,11 +34,18 @@ class Settings(Struct, frozen=True, kw_only=True):
     secret: str = ""
     oidc_issuer: str = ""
     oidc_audience: str = ""
-    rate_limit: float = 0.0
+    rate_limit: Rate = 0.0
+    counters: str = ""
+    channels_off: str = ""
     verify: bool = False
     webhook_allow: str = ""
+    apprise_allow: str = ""
     url: str = ""
     platform: str = ""
+    configuration: str = ""
+    secrets: str = ""
+    clock: Literal["ticks", "jobs"] = "ticks"
+    sidecar_patience: Positive = 60.0
 
 
 class InvalidSetting(ValueError):
@@ -45,8 +53,21 @@ class InvalidSetting(ValueError):
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings in `environment`. Raises InvalidSetting, naming the variable."""
-    return msgspec.convert(dict(_read_fields(environment)), Settings)
+    """The settings in `environment` and, where TASKFLOW_SECRETS names some, in its secrets; what
+    stands in the environment wins. Raises InvalidSetting, naming the variable, and Unavailable when
+    the secrets cannot be had."""
+    settings = msgspec.convert(dict(_read_fields(environment)), Settings)
+    if not settings.secrets:
+        return settings
+    from taskflow.secret_store import read_secrets
+
+    everything = {**read_secrets(settings.secrets, settings.sidecar_patience), **environment}
+    return msgspec.convert(dict(_read_fields(everything)), Settings)
+
+
+def change_settings(settings: Settings, variables: Mapping[str, str]) -> Settings:
+    """The same settings but for what `variables` say. Raises InvalidSetting."""
+    return msgspec.structs.replace(settings, **dict(_read_fields(variables)))
 
 
 def _read_fields(environment: Mapping[str, str]) -> list[tuple[str, object]]:

@@ -81,8 +81,10 @@ def test_deliveries_are_as_the_function_takes_them(app_id: str) -> None:
         assert spec["routes"]["default"]
         takes_many = Record not in FUNCTIONS[app_id].wakes_on
         assert spec.get("bulkSubscribe", {}).get("enabled", False) is takes_many
+        assert spec["metadata"]["rawPayload"] == "true"
+        if takes_many:
+            assert 0 < spec["bulkSubscribe"]["maxAwaitDurationMs"] <= 10
         if Record in FUNCTIONS[app_id].wakes_on:
-            assert spec["metadata"]["rawPayload"] == "true"
             assert "deadLetterTopic" not in spec
         else:
             assert spec["deadLetterTopic"] == f"{app_id}-dead-letters"
@@ -95,8 +97,8 @@ def test_a_function_sleeps_at_zero_and_wakes_from_the_oldest(app_id: str) -> Non
     assert {t["offsetResetPolicy"] for t in kafka_triggers(app_id)} <= {"earliest"}
     assert {t["activationLagThreshold"] for t in kafka_triggers(app_id)} <= {"0"}
     for trigger in kafka_triggers(app_id):
-        partitions = of_kind("infra/kubernetes/base/topics", "KafkaTopic")[trigger["topic"]]
-        assert spec["maxReplicaCount"] <= max(partitions["spec"]["partitions"], 6)
+        topic = of_kind("infra/kubernetes/base/topics", "KafkaTopic")[trigger["topic"]]
+        assert spec["maxReplicaCount"] <= topic["spec"]["partitions"]
 
 
 def test_every_topic_exists_and_none_is_for_nobody() -> None:
@@ -106,10 +108,68 @@ def test_every_topic_exists_and_none_is_for_nobody() -> None:
     assert of_kind("infra/kubernetes/base/topics", "KafkaTopic").keys() == emitted | read | named
 
 
-def test_the_oldest_offset_is_read_on_both_sides() -> None:
+def test_whatever_a_topic_takes_its_dead_letters_take() -> None:
+    topics = of_kind("infra/kubernetes/base/topics", "KafkaTopic")
+    sizes = {name: int(t["spec"]["config"]["max.message.bytes"]) for name, t in topics.items()}
+    kept = {size for name, size in sizes.items() if name.endswith("-dead-letters")}
+    others = {size for name, size in sizes.items() if not name.endswith("-dead-letters")}
+    assert min(kept) > max(others)
+    assert int(log_metadata()["maxMessageBytes"]) >= max(kept)
+
+
+def log_metadata() -> dict[str, Any]:
     component = of_kind("dapr", "Component")["taskflow"]
-    metadata = {one["name"]: one.get("value") for one in component["spec"]["metadata"]}
-    assert metadata["initialOffset"] == "oldest"
+    return {one["name"]: one.get("value") for one in component["spec"]["metadata"]}
+
+
+def test_the_oldest_offset_is_read_on_both_sides() -> None:
+    assert log_metadata()["initialOffset"] == "oldest"
+
+
+def test_every_failure_comes_again_without_end_and_a_circuit_opens_outward_only() -> None:
+    """Finite retries would make dead letters of an outage, an open circuit inward at once."""
+    spec = of_kind("dapr", "Resiliency")["taskflow"]["spec"]
+    target = spec["targets"]["components"]["taskflow"]
+    assert target["inbound"].keys() == {"timeout", "retry"}
+    retry = spec["policies"]["retries"][target["inbound"]["retry"]]
+    assert retry == {"policy": "exponential", "maxInterval": "30s", "maxRetries": -1}
+    assert target["outbound"].keys() == {"timeout", "retry", "circuitBreaker"}
+    for kind in ("timeout", "retry", "circuitBreaker"):
+        assert target["outbound"][kind] in spec["policies"][f"{kind.replace('y', 'ie')}s"]
+
+
+def seconds(text: str) -> float:
+    return float(text.removesuffix("s"))
+
+
+@pytest.mark.parametrize("app_id", FUNCTIONS)
+def test_a_pod_has_time_to_finish(app_id: str) -> None:
+    """The sidecar drains while the function still answers, and neither is killed before its end."""
+    pod = of_kind("keda", "Deployment")[app_id]["spec"]["template"]
+    told = {name.removeprefix("dapr.io/"): v for name, v in pod["metadata"]["annotations"].items()}
+    spec, (container,) = pod["spec"], pod["spec"]["containers"]
+    block, sleep = (
+        seconds(told["block-shutdown-duration"]),
+        container["lifecycle"]["preStop"]["sleep"]["seconds"],
+    )
+    assert spec["terminationGracePeriodSeconds"] >= block + sleep
+    assert spec["terminationGracePeriodSeconds"] > float(told["graceful-shutdown-seconds"])
+    assert told["enable-app-health-check"] == "true"
+    assert told["disable-init-endpoints"] == "subscribe,config"
+    assert told["app-token-secret"] == "taskflow-delivery"
+    assert float(told["app-health-probe-timeout"]) <= 1000 * int(told["app-health-probe-interval"])
+
+
+@pytest.mark.parametrize("app_id", FUNCTIONS)
+def test_a_container_has_no_more_rights_than_it_needs(app_id: str) -> None:
+    spec = of_kind("keda", "Deployment")[app_id]["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    security = container["securityContext"]
+    assert spec["securityContext"]["runAsNonRoot"] and security["readOnlyRootFilesystem"]
+    assert security["capabilities"] == {"drop": ["ALL"]}
+    assert not spec["automountServiceAccountToken"]
+    assert {"requests", "limits"} <= container["resources"].keys()
+    assert spec["topologySpreadConstraints"]
 
 
 def test_the_only_writer_of_the_audit_is_one() -> None:

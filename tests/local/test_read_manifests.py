@@ -65,9 +65,17 @@ def test_every_dead_letter_topic_exists_and_is_read_and_trimmed() -> None:
         ("keda", "task-commands.write-task", "Group: write-task", "Group: other", "consumerGroup"),
         ("keda", "task-commands.write-task", "dapr.io/app-id", "dapr.io/app", "dapr.io/app-id"),
         ("keda", "timers.fire-timer", "query:", "sql:", "lacks query"),
+        ("keda", "timers.fire-timer", "{cpu: 50m", "{cpu: some", "no CPU share"),
         ("dapr", "every-second.fire-timer", "@every 1s", "0 0 * * *", "@every"),
         ("dapr", "failure.retry", "maxRetries: -1", "maxRetries: 3", "give up"),
         ("dapr", "failure.retry", "maxInterval: 30s", "maxInterval: 30x", "duration"),
+        (
+            "dapr",
+            "failure.retry",
+            "  components:\n      taskflow:",
+            "  components:\n      x:",
+            "taskflow",
+        ),
         ("dapr", "task-commands.write-task", "pubsubname: taskflow", "pubsubname: x", "pubsubname"),
         ("dapr", "publish.taskflow", "pubsub.kafka", "pubsub.redis", "pubsub.kafka"),
         ("dapr", "publish.taskflow", "kind: Component", "kind: [", "publish.taskflow"),
@@ -83,6 +91,15 @@ def test_a_wrong_manifest_is_refused_by_file_and_field(
         read_manifests(folders.keda, folders.dapr, folders.topics)
     assert told in str(error.value)
     assert str(getattr(folders, folder)) in str(error.value)
+
+
+def test_cpu_requests_are_weights() -> None:
+    manifests = read_manifests(FOLDERS.keda, FOLDERS.dapr, FOLDERS.topics)
+    functions = manifests.functions
+    shares = {name: manifests.nice(function) for name, function in functions.items()}
+    assert shares["write-task"] == 0 == min(shares.values())
+    # A tenth of the CPU: ten steps of a quarter less each.
+    assert shares["write-audit"] == shares["fan-out-update"] == shares["expand-recurrence"] == 10
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ class Guest:
         self.well = True
         self.closed = 0
 
+    async def wake(self) -> None: ...
+
     async def answer(self, headers: Mapping[str, str], body: bytes) -> Answer:
         self.seen.append((dict(headers), body))
         return Answer(200, body) if body else Answer(204)
@@ -31,11 +33,14 @@ class Guest:
 class House:
     """A door with a guest behind it, who comes when first called."""
 
-    def __init__(self) -> None:
+    def __init__(self, locked: bool = False) -> None:
+        self.locked = locked
         self.guests: list[Guest] = []
         self.door = Door(self.open)
 
     def open(self) -> Guest:
+        if self.locked:
+            raise ValueError("no key")
         self.guests.append(Guest())
         return self.guests[-1]
 
@@ -113,3 +118,8 @@ async def test_a_life() -> None:
         "lifespan.shutdown.complete",
     ]
     assert [guest.closed for guest in house.guests] == [1]
+
+
+async def test_a_worker_that_cannot_be_opened_ends_the_start() -> None:
+    sent = await House(locked=True).call("", "", {"type": "lifespan.startup"}, kind="lifespan")
+    assert sent == [{"type": "lifespan.startup.failed", "message": "no key"}]

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
+from urllib.parse import parse_qs
 from uuid import uuid4
 
 import msgspec
@@ -228,7 +229,9 @@ class DaprWay:
 
     async def arrived(self, topic: str, count: int) -> list[tuple[bytes, bytes]]:
         for path, entry in self.sidecar.taken:
-            assert path == f"/v1.0/publish/bulk/task%20flow/{topic}"
+            way, _, query = path.partition("?")
+            assert way == f"/v1.0/publish/bulk/task%20flow/{topic}"
+            assert parse_qs(query)["metadata.rawPayload"] == ["true"]
             assert entry["contentType"] == "application/cloudevents+json"
             assert entry["entryId"] == entry["event"]["id"]
         taken = [entry for _, entry in self.sidecar.taken]
@@ -358,6 +361,21 @@ async def test_nobody_at_home(address: str) -> None:
     publisher, event = open_publisher(address), make_event("a")
     assert await publisher.publish("t", [event]) == {event.id}
     assert not await publisher.reachable()
+    await publisher.close()
+
+
+async def test_a_sidecar_is_where_it_announces_itself(sidecar: Sidecar) -> None:
+    announced = {"DAPR_HTTP_PORT": str(sidecar.server_port)}
+    publisher, event = open_publisher("dapr://127.0.0.1/x", announced), make_event("a")
+    assert await publisher.publish("t", [event]) == set()
+    await publisher.wait(1)
+    await publisher.close()
+
+
+async def test_a_sidecar_that_does_not_come_is_named() -> None:
+    publisher = open_publisher("dapr://127.0.0.1:1/taskflow")
+    with pytest.raises(Unavailable, match=r"no Dapr sidecar has answered at 127\.0\.0\.1:1 for"):
+        await publisher.wait(0.1)
     await publisher.close()
 
 

@@ -249,6 +249,82 @@ async def test_a_raw_record(open_worker: OpenWorker) -> None:
         assert (await worker.answer(headers, encode(wrong))).status == 422
 
 
+# --- raw batches, as a sidecar hands them over --------------------------------------------------
+
+
+def raw_bulk(*values: bytes) -> bytes:
+    """What Dapr makes of records of one partition for a bulk subscription with rawPayload."""
+    entries = [
+        {
+            "entryId": str(number),
+            "event": base64.b64encode(value).decode(),
+            "contentType": "application/octet-stream",
+            "metadata": {**PLACE, "__offset": str(number), "__timestamp": "1"},
+        }
+        for number, value in enumerate(values)
+    ]
+    return encode({"entries": entries})
+
+
+async def deliver_raw(worker: Worker, *values: bytes) -> str:
+    answer = await worker.answer(JSON, raw_bulk(*values))
+    statuses = msgspec.json.decode(answer.body)["statuses"]
+    assert [one["entryId"] for one in statuses] == [str(n) for n in range(len(values))]
+    return "".join(one["status"][0] for one in statuses)
+
+
+def aside(worker: Worker) -> list[tuple[str, bytes, dict[str, str]]]:
+    assert isinstance(worker.publisher, ListPublisher)
+    return worker.publisher.aside
+
+
+async def test_a_raw_batch_drops_nothing_but_sets_it_aside_with_its_place(
+    open_worker: OpenWorker, owner: Owner
+) -> None:
+    worker = open_worker(echo_all)
+    noise = b"\x00\xff noise"
+    good = [ask("a"), ask("b")]
+    assert await deliver_raw(worker, noise, encode(good[0]), b"{}", encode(good[1])) == "SSSS"
+    assert sent(worker) == [event.id for event in good]
+    topic = "echo-dead-letters"
+    assert aside(worker) == [
+        (topic, noise, {**PLACE, "__offset": "0"}),
+        (topic, b"{}", {**PLACE, "__offset": "2"}),
+    ]
+    assert sorted(await attempts(owner)) == sorted((body_key(value), 1) for value in (noise, b"{}"))
+
+
+async def test_what_the_log_does_not_take_aside_comes_again(open_worker: OpenWorker) -> None:
+    worker = open_worker(echo_all)
+    assert isinstance(worker.publisher, ListPublisher)
+    worker.publisher.refuses = {PLACE["__key"]}
+    assert await deliver_raw(worker, b"noise", encode(ask("a"))) == "RS"
+    worker.publisher.refuses = set()
+    assert await deliver_raw(worker, b"noise") == "S"
+    assert [value for _, value, _ in aside(worker)] == [b"noise"]
+
+
+async def test_the_fifth_try_of_a_raw_record_sets_it_aside(open_worker: OpenWorker) -> None:
+    worker = open_worker(FailsAll(ValueError("a bug"), "bad"))
+    values = [encode(ask("good")), encode(ask("bad"))]
+    assert [await deliver_raw(worker, *values) for _ in range(5)] == ["SR"] * 4 + ["SS"]
+    assert [value for _, value, _ in aside(worker)] == [values[1]]
+
+
+async def test_what_is_no_base64_is_unreadable(open_worker: OpenWorker) -> None:
+    entry = {"entryId": "0", "event": "?", "contentType": "application/octet-stream"}
+    answer = await open_worker(echo).answer(JSON, encode({"entries": [entry]}))
+    assert answer.body == b'{"statuses":[{"entryId":"0","status":"DROP"}]}'
+
+
+async def test_a_single_event_with_its_place_in_the_headers_is_daprs(
+    open_worker: OpenWorker,
+) -> None:
+    strange = structs.replace(ask(), type="taskflow.task.complete.v99")
+    answer = await open_worker(echo).answer({**STRUCTURED, **PLACE}, encode(strange))
+    assert (answer.status, answer.body) == (200, b'{"status":"DROP"}')
+
+
 # --- every answer ------------------------------------------------------------------------------
 
 

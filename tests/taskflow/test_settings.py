@@ -25,10 +25,17 @@ READ = {
     "TASKFLOW_OIDC_ISSUER": ("https://i", "https://i"),
     "TASKFLOW_OIDC_AUDIENCE": ("a", "a"),
     "TASKFLOW_RATE_LIMIT": ("50", 50.0),
+    "TASKFLOW_COUNTERS": ("dapr://c/counters", "dapr://c/counters"),
+    "TASKFLOW_CHANNELS_OFF": ("email", "email"),
     "TASKFLOW_VERIFY": ("off", False),
     "TASKFLOW_WEBHOOK_ALLOW": ("127.0.0.0/8", "127.0.0.0/8"),
+    "TASKFLOW_APPRISE_ALLOW": ("ntfys", "ntfys"),
     "TASKFLOW_URL": ("https://u", "https://u"),
     "TASKFLOW_PLATFORM": ("http://p", "http://p"),
+    "TASKFLOW_CONFIGURATION": ("dapr://c/configuration", "dapr://c/configuration"),
+    "TASKFLOW_SECRETS": ("", ""),
+    "TASKFLOW_CLOCK": ("jobs", "jobs"),
+    "TASKFLOW_SIDECAR_PATIENCE": ("3", 3.0),
 }
 
 
@@ -51,6 +58,8 @@ def test_every_variable_is_read() -> None:
         ("TASKFLOW_RETRY_CEILING", "-1"),
         ("TASKFLOW_VERIFY", "maybe"),
         ("TASKFLOW_RATE_LIMIT", "fast"),
+        ("TASKFLOW_RATE_LIMIT", "-1"),
+        ("TASKFLOW_CLOCK", "sundial"),
     ],
 )
 def test_a_bad_value_is_named(variable: str, text: str) -> None:

@@ -76,6 +76,8 @@ class Held:
     def __init__(self) -> None:
         self.settings = read_settings()
 
+    async def wake(self) -> None: ...
+
     async def answer(self, headers: Mapping[str, str], body: bytes) -> Answer:
         entries = json.loads(body)["entries"]
         note(self.settings, batch=[entry["event"]["id"] for entry in entries])
