@@ -15,10 +15,13 @@ from gateway.identity import Identity, Who
 from gateway.pages import page
 from gateway.schemas import accepts
 from gateway.tables import OccurrenceRow, SeriesRow, TaskRow
+from taskflow.describe_rule import describe_recurrence
 from taskflow.errors import invalid, not_found
-from taskflow.read_task import read_instant, read_rule, read_task_id, read_zone
-from taskflow.recurrence import Occurrence, Recurrence, iterate_occurrences, preview
-from taskflow.recurrence import Series as Dates
+from taskflow.occurrences import Occurrence, iterate_occurrences, preview
+from taskflow.occurrences import Series as Dates
+from taskflow.read_task import find_due, read_instant, read_rule, read_task_id, read_zone
+from taskflow.recurrence import Recurrence
+from taskflow.rule import read_start
 from taskflow.task import Series
 from taskflow.zone import find_zone, to_local
 
@@ -45,25 +48,36 @@ _PREVIEW = msgspec.json.Decoder(Preview)
 
 
 @router.post("/recurrence/preview", openapi_extra=accepts(Preview))
-async def preview_recurrence(request: Request, who: Who) -> Response:
-    """The first dates of a rule, each with the reason of its adjustment."""
+async def preview_recurrence(request: Request, who: Who, context: Ctx) -> Response:
+    """What was understood: the rule, in words, and its first dates with the reason of each
+    adjustment. Without a due date they begin at the first match of cron or words."""
     wanted = read_json(await read_bytes(request), _PREVIEW)
     if not 1 <= wanted.count <= MOST_PREVIEWED:
         raise invalid("count", f"must lie between 1 and {MOST_PREVIEWED}")
-    found, ends = preview(_dates(wanted, who), wanted.count)
-    body = {"items": [_shown(one) for one in found], "ends": ends}
+    dates = _dates(wanted, who, context.clock())
+    found, ends = preview(dates, wanted.count)
+    words = describe_recurrence(dates.recurrence, read_start(dates.anchor, dates.timezone))
+    body = {
+        "recurrence": dates.recurrence,
+        "words": words,
+        "timezone": dates.timezone,
+        "items": [_shown(one) for one in found],
+        "ends": ends,
+    }
     return write_json(body)
 
 
-def _dates(wanted: Preview, who: Identity) -> Dates:
+def _dates(wanted: Preview, who: Identity, now: datetime) -> Dates:
     zone = read_zone(wanted.timezone or who.timezone)
-    if (wanted.due_at is None) == (wanted.due_on is None):
-        raise invalid("due_at", "give either due_at or due_on")
+    due: dict[str, Any] = {"due_at": wanted.due_at, "due_on": wanted.due_on}
+    due |= find_due({**due, "recurrence": wanted.recurrence}, zone, now)
+    if (due["due_at"] is None) == (due["due_on"] is None):
+        raise invalid("due_at", "give either due_at or due_on, or cron or words that say when")
     anchor: datetime | date
-    if wanted.due_on is not None:
-        anchor, timezone = wanted.due_on, None
+    if due["due_on"] is not None:
+        anchor, timezone = due["due_on"], None
     else:
-        instant = read_instant("due_at", wanted.due_at or "", zone)
+        instant = read_instant("due_at", due["due_at"], zone)
         anchor, timezone = to_local(instant, find_zone(zone)), zone
     return Dates(read_rule(wanted.recurrence, anchor, timezone), anchor, timezone)
 

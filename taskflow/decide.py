@@ -3,7 +3,7 @@ that each rule can be read and tested as a table, and a repeat gives the same an
 """
 
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -33,14 +33,26 @@ from taskflow.events import (
     derive_id,
     occurrence_id,
 )
-from taskflow.read_task import DEFAULT_CHANNEL, local_due, move_rule, read_fields, read_reminders
-from taskflow.recurrence import (
-    InvalidRecurrence,
+from taskflow.expansion import occurrence_passes
+from taskflow.occurrences import (
+    begin_at,
+    count_before,
     end_before,
+    find_occurrence,
     iterate_occurrences,
-    read_recurrence,
     split_count,
 )
+from taskflow.read_task import (
+    DEFAULT_CHANNEL,
+    find_due,
+    local_due,
+    move_rule,
+    read_fields,
+    read_reminders,
+    write_due,
+)
+from taskflow.recurrence import read_recurrence
+from taskflow.rule import InvalidRecurrence
 from taskflow.task import Reminder, Series, Status, Task
 
 F = TypeVar("F", bound=TaskFact)
@@ -62,12 +74,14 @@ class State(Struct):
 
     `zones` maps the accounts that exist to their zone; `occurrences` maps the (series, recurrence
     id) pairs that were ever created to their task, but for those that went with an older rule.
+    `former` maps a task's id and version to the series it was in before.
     """
 
     zones: dict[str, str]
     tasks: dict[str, Stored]
     series: dict[str, Series]
     occurrences: dict[tuple[str, str], str]
+    former: dict[tuple[str, int], Series] = {}
 
 
 class Decision(Struct):
@@ -86,10 +100,18 @@ def decide(command: TaskCommand, state: State, at: datetime) -> Decision:
     decision = DECIDERS[type(command)](command, state, at)
     for fact in decision.facts:
         deleted = isinstance(fact, TaskDeleted)
+        _note_former(fact, state)
         state.tasks[fact.task_id] = Stored(fact.task_data, fact.user_id, fact.stream, deleted)
     for series in decision.series:
         state.series[series.id] = series
     return decision
+
+
+def _note_former(fact: TaskFact, state: State) -> None:
+    stored = state.tasks.get(fact.task_id)
+    series = state.series.get(stored.task.series_id or "") if stored else None
+    if series is not None:
+        state.former[fact.task_id, fact.task_data.version] = series
 
 
 # --- creating ----------------------------------------------------------------------------------
@@ -103,7 +125,8 @@ def new_task(command: CreateTask, zone: str, at: datetime) -> Task:
     blank = Task(
         id=command.task_id, title="", created_at=at, updated_at=at, created_by=command.actor_id
     )
-    task = read_fields({"timezone": zone, **_without_nulls(given)}, blank, zone)
+    given = {"timezone": zone, **_without_nulls(given)}
+    task = read_fields(given | find_due(given, zone, at), blank, zone)
     return _start_series(task) if task.recurrence else task
 
 
@@ -112,17 +135,7 @@ def _without_nulls(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _start_series(task: Task) -> Task:
-    return structs.replace(task, series_id=task.id, recurrence_id=_recurrence_id(task))
-
-
-def _recurrence_id(task: Task) -> str:
-    return _iso(local_due(task))
-
-
-def _iso(local: datetime | date | None) -> str:
-    if isinstance(local, datetime):
-        return local.isoformat(timespec="seconds")
-    return local.isoformat() if local else ""
+    return structs.replace(task, series_id=task.id, recurrence_id=write_due(task))
 
 
 def create_task(command: CreateTask, state: State, at: datetime) -> Decision:
@@ -157,7 +170,7 @@ def _new_series(task: Task, user_id: str, stream: str, at: datetime) -> Series:
         id=task.series_id,
         user_id=user_id,
         recurrence=task.recurrence,
-        anchor=_recurrence_id(task),
+        anchor=write_due(task),
         timezone=task.timezone,
         template=_template(task),
         stream=stream,
@@ -168,8 +181,9 @@ def _new_series(task: Task, user_id: str, stream: str, at: datetime) -> Series:
 def _template(task: Task) -> dict[str, Any]:
     """What the next occurrence starts with; a reminder at a fixed instant is not repeated."""
     content = {name: to_builtins(getattr(task, name)) for name in CONTENT}
-    kept = [r for r in task.reminders if r.before is not None]
-    return {**content, "reminders": [{"before": r.before, "channels": r.channels} for r in kept]}
+    kept = [to_builtins(r) for r in task.reminders if r.before is not None]
+    again = [{k: v for k, v in one.items() if k not in ("id", "at")} for one in kept]
+    return {**content, "reminders": again}
 
 
 def create_occurrence(command: CreateOccurrence, state: State, at: datetime) -> Decision:
@@ -247,8 +261,10 @@ def update_task(command: UpdateTask, state: State, at: datetime) -> Decision:
     given = command.changes.given()
     if "id" in given:
         raise invalid("id", "cannot be changed")
-    old = stored.task
-    new = read_fields(given, old, state.zones[command.user_id])
+    old, zone = stored.task, state.zones[command.user_id]
+    if local_due(old) is None:
+        given |= find_due(given, old.timezone or zone, at)
+    new = read_fields(given, old, zone)
     series = state.series.get(old.series_id or "")
     if series is not None and (command.scope != "this" or "recurrence" in given):
         return _restate(command, state, series, new, at)
@@ -275,59 +291,144 @@ def _restate(
     if new.recurrence is None:
         return _end_series(command, state, series, new, at)
     split = command.scope == "following" and new.recurrence_id != series.anchor
-    followed, changed = _follow_series(command, series, new, split=split)
+    if not split and not DATES & command.changes.given().keys():
+        return _change_content(command, state, series, new, at)
+    followed, changed = _follow_series(command, state, series, new, split=split)
+    old_id = new.recurrence_id or ""
     new = structs.replace(
         new,
         series_id=followed.id,
         recurrence=followed.recurrence,
         # A task that moved on with its rule stands at the new date, which must not come again.
-        recurrence_id=followed.anchor if split else max(new.recurrence_id or "", followed.anchor),
+        recurrence_id=followed.anchor if split else max(old_id, followed.anchor),
     )
-    stored = state.tasks[new.id]
-    decision = _changed(TaskUpdated, command, stored, new, followed, at)
-    facts = [*decision.facts, *_restate_others(command, state, series, new, at)]
+    decision = _state_again(command, state.tasks[new.id], new, followed, at)
+    others = _restate_others(command, state, (series, followed), new, at)
+    facts = [*decision.facts, *others]
     state.occurrences[followed.id, new.recurrence_id or ""] = new.id
     return Decision(200, decision.task, facts, [followed, *changed])
 
 
+DATES = {"recurrence", "due_at", "due_on", "timezone"}
+
+
+def _state_again(
+    command: UpdateTask, stored: Stored, new: Task, series: Series, at: datetime
+) -> Decision:
+    """A fact even if the task itself is the same: its series is not, and must be heard of."""
+    decision = _changed(TaskUpdated, command, stored, new, series, at)
+    if decision.facts:
+        return decision
+    new = structs.replace(new, version=stored.task.version + 1, updated_at=at)
+    fact = structs.replace(_fact(TaskUpdated, command, {}, new, series, at), stream=stored.stream)
+    return Decision(200, new, [fact])
+
+
+def _change_content(
+    command: UpdateTask, state: State, series: Series, new: Task, at: datetime
+) -> Decision:
+    """The dates stay, so every open occurrence does, with the new content where it had the old."""
+    followed = structs.replace(series, template=_template(new))
+    decision = _changed(TaskUpdated, command, state.tasks[new.id], new, followed, at)
+    facts = list(decision.facts)
+    for stored in _open_of(series.id, state, but=new.id):
+        changed = _take_content(stored.task, series, followed)
+        facts += _changed(TaskUpdated, command, stored, changed, followed, at).facts
+    return Decision(200, decision.task, facts, [followed])
+
+
+def _take_content(task: Task, series: Series, followed: Series) -> Task:
+    """An occurrence with the new content of its series, but for what was changed in it alone."""
+    own, old, new = _template(task), series.template, followed.template
+    taken = {name: new[name] for name in CONTENT if own[name] == old[name] != new[name]}
+    if "reminders" in taken:
+        taken["reminders"] = read_reminders(taken["reminders"], task)
+    return structs.replace(task, **taken)
+
+
 def _follow_series(
-    command: UpdateTask, series: Series, new: Task, *, split: bool
+    command: UpdateTask, state: State, series: Series, new: Task, *, split: bool
 ) -> tuple[Series, list[Series]]:
     """The series from here on, and the one that a split leaves behind."""
-    recurrence = new.recurrence or series.recurrence
+    given = command.changes.given().keys()
+    here, recurrence = new.recurrence_id or "", new.recurrence or series.recurrence
     try:
-        if "recurrence" not in command.changes.given():
-            recurrence = split_count(move_rule(new) or recurrence, series.used - 1)
-        ended = end_before(series.dates, new.recurrence_id or "") if split else recurrence
+        if not DATES & given:
+            recurrence = begin_at(series.recurrence, here)
+        elif "recurrence" not in given:
+            recurrence = move_rule(new) or recurrence
+        if "recurrence" not in given:
+            recurrence = split_count(recurrence, _used_before(here, series, state))
+        ended = end_before(series.dates, here) if split else recurrence
     except InvalidRecurrence as error:
         raise invalid(f"recurrence.{error.field}", error.message) from error
     followed = structs.replace(
         series,
-        id=derive_id(series.id, "split", new.recurrence_id or "") if split else series.id,
+        id=derive_id(series.id, "split", here) if split else series.id,
         version=series.version + 1,
         recurrence=recurrence,
-        anchor=_recurrence_id(new),
-        timezone=new.timezone,
+        # What was moved alone does not move what follows it.
+        anchor=write_due(new) if DATES & given else here,
+        timezone=new.timezone if DATES & given else series.timezone,
         template=_template(new),
-        used=1,
+        used=1 + sum(_stays(command, one, series) for one in _later_of(command, series, state)),
     )
     left = structs.replace(series, recurrence=ended, version=series.version + 1)
     return followed, [left] if split else []
 
 
+def _used_before(recurrence_id: str, series: Series, state: State) -> int:
+    """How many occurrences a rule with a count has had before this one."""
+    if series.recurrence.repeat_from == "due":
+        return count_before(series.dates, recurrence_id)
+    later = [one for one in _open_of(series.id, state, but="") if _place(one) > recurrence_id]
+    return series.used - 1 - len(later)
+
+
+def _place(stored: Stored) -> str:
+    return stored.task.recurrence_id or ""
+
+
 def _restate_others(
-    command: UpdateTask, state: State, series: Series, new: Task, at: datetime
+    command: UpdateTask, state: State, rules: tuple[Series, Series], new: Task, at: datetime
 ) -> Iterator[TaskFact]:
-    """Later open occurrences go, for the new rule makes its own; with scope=all the earlier open
-    ones take the new content."""
-    content = {name: getattr(new, name) for name in CONTENT if name != "reminders"}
+    """Later open occurrences go, for the new rule makes its own; what was changed or moved in one
+    of them alone keeps it. With scope=all the earlier open ones take the new content."""
+    series, followed = rules
+    later = _later_of(command, series, state)
     for stored in _open_of(series.id, state, but=new.id):
-        if (stored.task.recurrence_id or "") > (state.tasks[new.id].task.recurrence_id or ""):
-            state.occurrences.pop((series.id, stored.task.recurrence_id or ""), None)
+        changed = _take_content(stored.task, series, followed)
+        if stored not in later:
+            if command.scope == "all":
+                yield from _changed(TaskUpdated, command, stored, changed, None, at).facts
+        elif _stays(command, stored, series):
+            state.occurrences[followed.id, _place(stored)] = stored.task.id
+            moved = structs.replace(changed, series_id=followed.id)
+            kept = structs.replace(moved, recurrence=followed.recurrence)
+            yield from _changed(TaskUpdated, command, stored, kept, followed, at).facts
+        else:
+            state.occurrences.pop((series.id, _place(stored)), None)
             yield structs.replace(_delete(command, stored, None, at), superseded=True)
-        elif command.scope == "all":
-            changed = structs.replace(stored.task, **content)
-            yield from _changed(TaskUpdated, command, stored, changed, None, at).facts
+
+
+def _later_of(command: UpdateTask, series: Series, state: State) -> list[Stored]:
+    here = state.tasks[command.task_id]
+    others = _open_of(series.id, state, but=command.task_id)
+    return [stored for stored in others if _place(stored) > _place(here)]
+
+
+def _stays(command: UpdateTask, stored: Stored, series: Series) -> bool:
+    """Whether a later occurrence goes on under another rule: its date is the same, or a person
+    changed or moved it alone."""
+    same_dates = not DATES & command.changes.given().keys()
+    return same_dates or _is_touched(stored.task, series)
+
+
+def _is_touched(task: Task, series: Series) -> bool:
+    """Whether a person changed or moved this occurrence alone."""
+    planned = find_occurrence(series.dates, task.recurrence_id or "")
+    unmoved = (task.due_at, task.due_on) == (planned.due_at, planned.due_on)
+    return not unmoved or _template(task) != series.template
 
 
 def _end_series(
@@ -378,6 +479,8 @@ def skip_occurrence(command: SkipOccurrence, state: State, at: datetime) -> Deci
     key = (command.series_id or "", command.recurrence_id or "")
     command = structs.replace(command, task_id=state.occurrences.get(key, command.task_id))
     stored = _own(command, state, acting="skip")
+    if command.missed and not _is_missed(command, stored, state, at):
+        raise Refused("superseded", "It was moved, or its rule has changed since.", status=409)
     if stored.task.series_id is None:
         raise _invalid_transition("skip", "it is not an occurrence of a series; cancel it instead")
     decision = _move(TaskSkipped, command, state, "cancelled", at)
@@ -385,6 +488,14 @@ def skip_occurrence(command: SkipOccurrence, state: State, at: datetime) -> Deci
         missed = [structs.replace(fact, missed=True) for fact in decision.facts]
         return structs.replace(decision, facts=missed)
     return decision
+
+
+def _is_missed(command: SkipOccurrence, stored: Stored, state: State, at: datetime) -> bool:
+    """Whether it still stands where the command saw it: unmoved, under the same rule."""
+    series = _series_of(stored.task, state)
+    passes = occurrence_passes(stored.task, state.zones[command.user_id])
+    same = series is not None and command.series_version in (None, series.version)
+    return same and passes is not None and passes <= at
 
 
 FROM: dict[Status, tuple[Status, ...]] = {
@@ -416,10 +527,11 @@ def snooze_task(command: SnoozeTask, state: State, at: datetime) -> Decision:
         raise _invalid_transition("snooze", f"it is {task.status}; reopen it first")
     if command.until <= at:
         raise invalid("until", "must lie in the future")
-    channels = task.reminders[0].channels if task.reminders else [DEFAULT_CHANNEL]
     name = derive_id(task.id, "snooze")
+    blank = Reminder(id=name, channels=[DEFAULT_CHANNEL], defaults=True)
+    like = task.reminders[0] if task.reminders else blank
     kept = [reminder for reminder in task.reminders if reminder.id != name]
-    snoozed = Reminder(id=name, at=command.until, channels=channels)
+    snoozed = structs.replace(like, id=name, before=None, at=command.until)
     new = structs.replace(task, reminders=[*kept, snoozed])
     return _changed(TaskSnoozed, command, stored, new, _series_of(task, state), at)
 

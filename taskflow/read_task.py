@@ -12,13 +12,15 @@ import msgspec
 
 from taskflow.errors import Refused, invalid, not_found
 from taskflow.events import derive_id
-from taskflow.recurrence import InvalidRecurrence, Recurrence, read_recurrence
-from taskflow.reminder import read_duration
+from taskflow.occurrences import begin_at
+from taskflow.recurrence import Recurrence, find_start, read_recurrence
+from taskflow.reminder import read_duration, read_pause
+from taskflow.rule import InvalidRecurrence
 from taskflow.task import Reminder, Task
 from taskflow.zone import InvalidZone, find_zone, to_instant, to_local
 
 TITLE, NOTES_BYTES, TAGS, TAG, REMINDERS = 500, 64 * 1024, 50, 64, 20
-CHANNELS = ("email", "webhook")
+CHANNELS = ("email", "webhook", "web_push", "apprise")
 DEFAULT_CHANNEL = "email"
 YEARS = range(1900, 2200)
 INSTANT = re.compile(
@@ -106,6 +108,22 @@ def read_due(given: dict[str, Any], task: Task, zone: str) -> dict[str, Any]:
     return {**cleared, "timezone": timezone}
 
 
+def find_due(given: dict[str, Any], zone: str, at: datetime) -> dict[str, Any]:
+    """The due field that cron or words imply where none was sent, seen at the instant `at`; empty
+    where they imply none. Raises Refused."""
+    wanted, due = given.get("recurrence"), {"due_at", "due_on"} & given.keys()
+    if wanted is None or any(given[name] is not None for name in due):
+        return {}
+    timezone = read_zone(given.get("timezone") or zone)
+    try:
+        start = find_start(wanted, at, timezone)
+    except InvalidRecurrence as error:
+        raise invalid(f"recurrence.{error.field}", error.message) from error
+    if isinstance(start, datetime):
+        return {"due_at": start.isoformat()}
+    return {"due_on": start} if start else {}
+
+
 def read_zone(name: str) -> str:
     try:
         return find_zone(name).key
@@ -142,6 +160,14 @@ def local_due(task: Task) -> datetime | date | None:
     return task.due_on
 
 
+def write_due(task: Task) -> str:
+    """The due time on the wall, or the due date, as a recurrence id writes it; or nothing."""
+    local = local_due(task)
+    if isinstance(local, datetime):
+        return local.isoformat(timespec="seconds")
+    return local.isoformat() if local else ""
+
+
 def _read_recurrence(wanted: dict[str, Any] | None, task: Task) -> Recurrence | None:
     return None if wanted is None else read_rule(wanted, local_due(task), task.timezone)
 
@@ -151,7 +177,7 @@ def move_rule(task: Task) -> Recurrence | None:
     day of the month) is implied anew. Raises Refused."""
     if task.recurrence is None:
         return None
-    given = msgspec.structs.asdict(task.recurrence)
+    given = msgspec.structs.asdict(begin_at(task.recurrence, write_due(task)))
     del given["rule" if task.recurrence.frequency else "frequency"]
     return _read_recurrence(given, task)
 
@@ -177,19 +203,33 @@ def read_reminders(given: Sequence[dict[str, Any]], task: Task) -> list[Reminder
 
 
 def _read_reminder(item: dict[str, Any], task: Task) -> Reminder:
-    unknown = item.keys() - {"id", "before", "at", "channels"}
+    unknown = item.keys() - set(Reminder.__struct_fields__)
     if unknown:
         raise invalid(f"reminders.{min(unknown)}", "is not a field of a reminder")
     before, at = item.get("before"), item.get("at")
     if (before is None) == (at is None):
         raise invalid("reminders", "each needs either before (a duration) or at (an instant)")
-    channels = _read_channels(item.get("channels"))
+    more = _read_insistence(item)
+    channels = _read_channels(item.get("channels"), keep_order="escalate" in more)
     instant = None if at is None else read_instant("reminders.at", at, task.timezone or "UTC")
     if before is not None:
         _read_before(before, task)
     when = before if instant is None else instant.isoformat()
     name = derive_id(task.id, "reminder", f"{when}/{','.join(channels)}")
-    return Reminder(id=name, before=before, at=instant, channels=channels)
+    if item.get("channels") is None or item.get("defaults") is True:
+        more["defaults"] = True
+    return Reminder(id=name, before=before, at=instant, channels=channels, **more)
+
+
+def _read_insistence(item: dict[str, Any]) -> dict[str, Any]:
+    """How a reminder insists: the pauses after which it repeats and escalates, if it does."""
+    given = {name: item[name] for name in ("repeat", "escalate") if item.get(name) is not None}
+    for name, text in given.items():
+        try:
+            read_pause(text)
+        except ValueError as error:
+            raise invalid(f"reminders.{name}", str(error)) from error
+    return given
 
 
 def _read_before(before: object, task: Task) -> None:
@@ -203,12 +243,12 @@ def _read_before(before: object, task: Task) -> None:
         raise invalid("reminders.before", "needs a due date, or use at")
 
 
-def _read_channels(given: object) -> list[str]:
+def _read_channels(given: object, *, keep_order: bool = False) -> list[str]:
     if given is None:
         return [DEFAULT_CHANNEL]
     if not isinstance(given, list) or not all(kind in CHANNELS for kind in given):
         raise invalid("reminders.channels", f"must be a list of {' and '.join(CHANNELS)}")
-    return sorted(set(given))
+    return list(dict.fromkeys(given)) if keep_order else sorted(set(given))
 
 
 def read_task_id(text: str, otherwise: Refused | None = None) -> str:

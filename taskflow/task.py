@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from taskflow.occurrences import Series as Dates
 from taskflow.recurrence import Recurrence
-from taskflow.recurrence import Series as Dates
 
 Status = Literal["open", "done", "cancelled"]
 Priority = Literal["high", "medium", "low", "none"]
@@ -16,13 +16,18 @@ Scope = Literal["this", "following", "all"]
 class Reminder(Struct, frozen=True, kw_only=True):
     """When to tell a person: `before` the due time (ISO 8601 duration) or `at` an instant.
 
-    `channels` holds channel kinds; empty means the person's defaults.
+    `channels` holds channel kinds; empty, or `defaults`, means the person's own choice. `repeat`
+    is the pause after which it comes again until the task is done, `escalate` the wait for an
+    answer before the next channel is tried. What is not used is not shown.
     """
 
     id: str
     before: str | None = None
     at: datetime | None = None
     channels: list[str] = []
+    defaults: bool | UnsetType = UNSET
+    repeat: str | UnsetType = UNSET
+    escalate: str | UnsetType = UNSET
 
 
 class Task(Struct, frozen=True, kw_only=True):

@@ -17,13 +17,8 @@ from taskflow.events import (
     derive_events,
     occurrence_id,
 )
-from taskflow.recurrence import (
-    Occurrence,
-    due_since,
-    next_from_completion,
-    next_occurrence,
-    previous_occurrence,
-)
+from taskflow.expansion import pass_time
+from taskflow.occurrences import Occurrence, next_from_completion, next_occurrence
 from taskflow.task import Series
 
 SOURCE = "expand_recurrence"
@@ -40,26 +35,22 @@ async def expand_recurrence(event: Event[TaskFact], now: datetime) -> Sequence[E
 def expand(fact: TaskFact, series: Series, now: datetime) -> list[Payload]:
     """The commands that follow from one fact about one occurrence."""
     if isinstance(fact, TaskUpdated):
-        return follow_change(fact, series, now)
+        return follow_change(fact, series)
     if isinstance(fact, SeriesDue):
-        return pass_time(fact, series, now)
+        return follow_time(fact, series, now)
     if isinstance(fact, TaskSkipped) and fact.missed:
         return []  # What comes instead was asked for together with this end.
     coming = follow_end(fact, series)
     return [create(fact, series, coming)] if coming else []
 
 
-def follow_change(fact: TaskFact, series: Series, now: datetime) -> list[Payload]:
-    """What a new rule needs at once, for until it has made an occurrence nothing else wakes it: the
-    task that it stands on may be finished, or its time past."""
-    task = fact.task_data
-    if series.used > 1:
+def follow_change(fact: TaskFact, series: Series) -> list[Payload]:
+    """What a new rule needs at once if the task that it stands on is finished, for then nothing
+    else wakes it; an open one has timers."""
+    if series.used > 1 or fact.task_data.status == "open":
         return []
-    if task.status != "open":
-        coming = follow_end(fact, series)
-        return [create(fact, series, coming)] if coming else []
-    passed = (task.due_at and task.due_at <= now) or (task.due_on and task.due_on <= now.date())
-    return pass_time(fact, series, now) if passed else []
+    coming = follow_end(fact, series)
+    return [create(fact, series, coming)] if coming else []
 
 
 def follow_end(fact: TaskFact, series: Series) -> Occurrence | None:
@@ -71,28 +62,11 @@ def follow_end(fact: TaskFact, series: Series) -> Occurrence | None:
     return next_occurrence(series.dates, here)
 
 
-def pass_time(fact: TaskFact, series: Series, now: datetime) -> list[Payload]:
-    """What must exist once the time of an occurrence has passed, by the series' `missed`."""
-    if series.recurrence.repeat_from == "completion":
-        return []
-    here = fact.task_data.recurrence_id or ""
-    due, coming = due_since(series.dates, here, now)
-    missed = [one for one in due if _instant(one, now) >= series.created_at]
-    policy = series.recurrence.missed
-    kept = {"keep_all": missed, "keep_latest": missed[-1:], "skip_to_next": []}[policy]
-    ended = [here] if policy == "skip_to_next" or (policy == "keep_latest" and missed) else []
-    if policy == "keep_latest" and not missed:
-        earlier = previous_occurrence(series.dates, here)
-        ended = [earlier.recurrence_id] if earlier else []
-    wanted = [*kept, *([coming] if coming else [])]
-    return [
-        *(create(fact, series, one) for one in wanted),
-        *(miss(fact, series, one) for one in ended),
-    ]
-
-
-def _instant(occurrence: Occurrence, now: datetime) -> datetime:
-    return occurrence.due_at or now
+def follow_time(fact: SeriesDue, series: Series, now: datetime) -> list[Payload]:
+    """What must exist by now, and the end of what was missed."""
+    found = pass_time(fact.task_data, series, now, fact.timezone)
+    ended = [miss(fact, series, fact.task_data.recurrence_id or "")] if found.ends else []
+    return [*(create(fact, series, one) for one in found.wanted), *ended]
 
 
 def create(fact: TaskFact, series: Series, occurrence: Occurrence) -> CreateOccurrence:
@@ -118,6 +92,7 @@ def miss(fact: TaskFact, series: Series, recurrence_id: str) -> SkipOccurrence:
         stream=fact.stream,
         task_id=occurrence_id(series.id, recurrence_id),
         missed=True,
+        series_version=series.version,
         series_id=series.id,
         recurrence_id=recurrence_id,
     )

@@ -2,11 +2,12 @@
 publish when their instant comes; found by comparing the plan before a fact with the plan after it.
 """
 
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from typing import Any
 
-from msgspec import Struct, convert, field, structs, to_builtins
+from msgspec import Struct, convert, field, to_builtins
 
+from taskflow.decide import State
 from taskflow.events import (
     Command,
     Event,
@@ -18,14 +19,15 @@ from taskflow.events import (
     SeriesDue,
     TaskDeleted,
     TaskFact,
+    TaskReopened,
     TaskSkipped,
     derive_events,
     derive_id,
     new_event,
 )
+from taskflow.expansion import occurrence_wakes
 from taskflow.reminder import plan_reminders, reminder_fact
 from taskflow.task import Series, Task
-from taskflow.zone import find_zone, to_instant
 
 SOURCE = "write_task"
 ENDED_HOW = {
@@ -62,14 +64,14 @@ class Effects(Struct):
 
 
 def follow_facts(
-    command: Event[Command], facts: list[TaskFact], zone: str, effects: Effects
+    command: Event[Command], facts: list[TaskFact], state: State, effects: Effects
 ) -> list[Event[Any]]:
     """Notes rows and timers in `effects`; the reminder events that follow."""
     payloads: list[Payload] = []
     for fact in facts:
         effects.facts[fact.task_id] = fact
         _note_occurrence(fact, effects)
-        payloads += _follow_plan(command, fact, zone, effects)
+        payloads += _follow_plan(command, fact, state, effects)
     return derive_events(command, payloads, source=SOURCE)
 
 
@@ -89,10 +91,13 @@ def _how_ended(fact: TaskFact) -> str | None:
 
 
 def _follow_plan(
-    command: Event[Command], fact: TaskFact, zone: str, effects: Effects
+    command: Event[Command], fact: TaskFact, state: State, effects: Effects
 ) -> list[Payload]:
-    then = plan_timers(task_before(fact), fact, zone)
-    now = plan_timers(None if isinstance(fact, TaskDeleted) else fact.task_data, fact, zone)
+    zone = state.zones[fact.user_id]
+    former = state.former.get((fact.task_id, fact.task_data.version))
+    then = plan_timers(task_before(fact), former, fact, zone)
+    left = None if isinstance(fact, TaskDeleted) else fact.task_data
+    now = plan_timers(left, fact.series, fact, zone)
     payloads: list[Payload] = []
     for name in then.keys() - now.keys():
         effects.timers.pop(name, None)
@@ -102,7 +107,7 @@ def _follow_plan(
         late = timer.due_at <= fact.timestamp
         if name not in then:
             payloads += _about(ReminderScheduled, timer.payload, born_late=late)
-        if not late or (isinstance(timer.payload, SeriesDue) and name not in then):
+        if not late or (name not in then and _fires_late(fact, timer.payload)):
             effects.cancelled.discard(name)
             event = new_event(
                 timer.payload, id=name, source=SOURCE, time=timer.due_at, cause=command
@@ -115,9 +120,8 @@ def _about(kind: type[ReminderFact], payload: Payload, **more: Any) -> list[Payl
     """The fact of `kind` about the reminder that `payload` will trigger, if it is one."""
     if not isinstance(payload, ReminderTriggered):
         return []
-    fields = structs.asdict(payload)
-    del fields["event_type"], fields["delivery_id"]
-    return [kind(**fields, **more)]
+    names = (name for name in ReminderFact.__struct_fields__ if name != "event_type")
+    return [kind(**{name: getattr(payload, name) for name in names}, **more)]
 
 
 def task_before(fact: TaskFact) -> Task | None:
@@ -127,7 +131,15 @@ def task_before(fact: TaskFact) -> Task | None:
     return convert({**to_builtins(fact.task_data), **fact.before}, Task)
 
 
-def plan_timers(task: Task | None, fact: TaskFact, zone: str) -> dict[str, Timer]:
+def _fires_late(fact: TaskFact, payload: Payload) -> bool:
+    """What a series needs is never too late. What a person reopens was followed when it ended, and
+    is not missed at once."""
+    return isinstance(payload, SeriesDue) and not isinstance(fact, TaskReopened)
+
+
+def plan_timers(
+    task: Task | None, series: Series | None, fact: TaskFact, zone: str
+) -> dict[str, Timer]:
     """Every instant at which something must be published about an open task, by event id."""
     if task is None or task.status != "open":
         return {}
@@ -136,25 +148,15 @@ def plan_timers(task: Task | None, fact: TaskFact, zone: str) -> dict[str, Timer
             planned.remind_at,
             reminder_fact(ReminderTriggered, planned, task, fact.user_id, fact.stream),
         )
-        for planned in plan_reminders(task, zone)
+        for planned in plan_reminders(task, zone, fact.timestamp)
     }
-    passes = occurrence_passes(task, zone)
-    if passes is not None:
-        name = derive_id(task.id, SeriesDue.type, passes.isoformat())
-        timers[name] = Timer(passes, _series_due(fact))
+    if series is not None:
+        for instant in occurrence_wakes(task, series, zone):
+            name = derive_id(task.id, SeriesDue.type, f"{series.version}/{instant.isoformat()}")
+            timers[name] = Timer(instant, _series_due(fact, zone))
     return timers
 
 
-def occurrence_passes(task: Task, zone: str) -> datetime | None:
-    """When the time of an occurrence has passed: its due time, or the end of its day."""
-    if task.series_id is None:
-        return None
-    if task.due_on is not None:
-        end = datetime.combine(task.due_on + timedelta(days=1), time())
-        return to_instant(end, find_zone(zone))[0]
-    return task.due_at
-
-
-def _series_due(fact: TaskFact) -> SeriesDue:
+def _series_due(fact: TaskFact, zone: str) -> SeriesDue:
     fields = {name: getattr(fact, name) for name in TaskFact.__struct_fields__}
-    return SeriesDue(**{**fields, "event_type": "series.due", "before": None})
+    return SeriesDue(**{**fields, "event_type": "series.due", "before": None, "timezone": zone})

@@ -114,7 +114,7 @@ def settle(command: Event[Command], state: State, effects: Effects, now: datetim
         results.append(result)
     emitted = derive_events(command, facts, source=SOURCE)
     if facts:
-        emitted += follow_facts(command, facts, state.zones[command.data.user_id], effects)
+        emitted += follow_facts(command, facts, state, effects)
     return Done(command, results, emitted)
 
 

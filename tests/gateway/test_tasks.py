@@ -374,6 +374,36 @@ async def test_a_preview_names_each_adjustment(paris: Client) -> None:
     assert answer["items"][0]["adjusted"] is None
 
 
+async def test_a_preview_shows_what_words_and_cron_mean(paris: Client) -> None:
+    words = {"words": "every other tuesday and thursday at 9 until march"}
+    body = {"due_at": "2027-01-05T09:00", "recurrence": words, "count": 3}
+    answer = (await paris.post("/v1/recurrence/preview", json=body)).json()
+    assert answer["recurrence"]["rule"] == (
+        "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,TH;UNTIL=20270301T225959Z"
+    )
+    assert answer["words"] == "every 2 weeks on Tuesday and Thursday at 09:00 until 2027-03-01"
+    assert [item["local"][:10] for item in answer["items"]] == [
+        "2027-01-05",
+        "2027-01-07",
+        "2027-01-19",
+    ]
+    cron = {"recurrence": {"cron": "0 9 * * 1-5"}}
+    answer = (await paris.post("/v1/recurrence/preview", json=cron)).json()
+    assert answer["words"] == "every weekday at 09:00"
+    assert answer["items"][0]["local"].endswith("T09:00:00")
+    bad = {"due_at": "2027-01-05T09:00", "recurrence": {"words": "every blue moon"}}
+    refused = (await paris.post("/v1/recurrence/preview", json=bad)).json()
+    (error,) = refused["errors"]
+    assert error["field"] == "recurrence.words" and '"blue moon" is not' in error["message"]
+
+
+async def test_words_alone_make_a_series(paris: Client) -> None:
+    task = await create(paris, recurrence={"words": "every 31st"}, timezone="Europe/Paris")
+    assert task["recurrence"]["rule"] == "FREQ=MONTHLY;BYMONTHDAY=31"
+    assert task["due_on"][8:] == "31" and task["recurrence_id"] == task["due_on"]
+    assert {"words", "cron"}.isdisjoint(task["recurrence"])
+
+
 async def test_without_a_token_nothing_is_told(anyone: Client) -> None:
     for method, path in (("GET", "/v1/tasks"), ("POST", "/v1/tasks"), ("GET", "/v1/changes")):
         answer = await anyone.request(method, path)

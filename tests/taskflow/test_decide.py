@@ -27,7 +27,7 @@ from taskflow.events import (
     UpdateTask,
     derive_id,
 )
-from taskflow.recurrence import next_occurrence
+from taskflow.occurrences import next_occurrence
 from taskflow.task import Series, Task
 from tests.functions.commands import NOW, complete, create, make_command, update
 
@@ -291,8 +291,21 @@ def test_what_is_no_occurrence_cannot_be_skipped() -> None:
 
 def test_a_missed_occurrence_says_so() -> None:
     state = start(due_at=DUE, recurrence=MONDAYS)
-    (fact,) = run(state, act(SkipOccurrence, missed=True)).facts
+    passed = datetime.fromisoformat(DUE)
+    (fact,) = run(state, act(SkipOccurrence, missed=True), at=passed).facts
     assert to_builtins(fact)["missed"] is True
+
+
+@pytest.mark.parametrize(
+    ("change", "version"),
+    [({"due_at": "2026-12-09T09:00:00Z"}, 1), ({"title": "x"}, 2), ({"notes": "x"}, 9)],
+)
+def test_what_moved_on_was_not_missed(change: dict[str, Any], version: int) -> None:
+    state = start(due_at=DUE, recurrence=MONDAYS)
+    run(state, update(USER, TASK, **change))
+    missed = act(SkipOccurrence, missed=True, series_version=version)
+    with pytest.raises(Refused, match="moved"):
+        run(state, missed, at=datetime.fromisoformat(DUE))
 
 
 def test_snoozing_reminds_again_and_moves_nothing() -> None:
@@ -440,19 +453,40 @@ def test_a_split_leaves_what_came_before() -> None:
     left, followed = state.series[TASK], state.series[task.series_id or ""]
     assert followed.id == derive_id(TASK, "split", RID[1]) and followed.stream == TASK
     assert left.recurrence.rule == "FREQ=WEEKLY;BYDAY=MO;UNTIL=20261214T085959Z"
-    assert followed.recurrence.rule == "FREQ=WEEKLY;BYDAY=MO;COUNT=8"
-    assert (left.version, followed.version, followed.used) == (2, 2, 1)
+    assert followed.recurrence.rule == "FREQ=WEEKLY;BYDAY=MO;COUNT=9"
+    assert (left.version, followed.version, followed.used) == (2, 2, 2)
     assert {fact.key for fact in decision.facts} == {TASK}
     assert state.tasks[ids[0]].task.title == "Pay rent"
-    assert state.tasks[ids[2]].deleted
+    third = state.tasks[ids[2]].task
+    assert (third.title, third.series_id, third.recurrence_id) == ("Now", followed.id, RID[2])
+    assert run(state, born(followed, RID[2], "2026-12-21T09:00:00Z")).facts == []
 
 
 def test_all_changes_the_earlier_ones_too() -> None:
     state, ids = weekly()
     decision = run(state, update(USER, ids[1], "all", title="All"))
-    assert sorted(names(decision)) == ["deleted", "updated", "updated"]
-    assert [state.tasks[one].task.title for one in ids[:2]] == ["All", "All"]
+    assert names(decision) == ["updated"] * 3
+    assert [state.tasks[one].task.title for one in ids] == ["All"] * 3
     assert state.series[TASK].template["title"] == "All"
+
+
+@pytest.mark.parametrize("scope", ["following", "all"])
+@pytest.mark.parametrize(
+    "own", [{"title": "Own"}, {"due_at": "2026-12-22T09:00:00Z"}, {"title": "Own", "tags": ["o"]}]
+)
+def test_what_was_changed_in_one_alone_stays(scope: str, own: dict[str, Any]) -> None:
+    state, ids = weekly()
+    run(state, update(USER, ids[2], **own))
+    run(state, update(USER, ids[1], scope, title="All", priority="high"))
+    third = state.tasks[ids[2]].task
+    shown = {name: getattr(third, name) for name in ("title", "priority", "tags")}
+    assert shown == {"title": "All", "priority": "high", "tags": []} | {
+        name: value for name, value in own.items() if name != "due_at"
+    }
+    run(state, update(USER, ids[1], scope, recurrence={"frequency": "weekly", "count": 9}))
+    assert not state.tasks[ids[2]].deleted
+    series = state.series[state.tasks[ids[1]].task.series_id or ""]
+    assert run(state, born(series, RID[2], "2026-12-21T09:00:00Z")).facts == []
 
 
 def test_a_series_that_moves_goes_on_after_its_new_date() -> None:
@@ -479,7 +513,8 @@ def test_a_series_that_moves_back_keeps_its_place() -> None:
 def test_what_a_new_rule_removed_it_may_make_again() -> None:
     """Nobody deleted the third occurrence: only the old rule's copy of it went."""
     state, ids = weekly()
-    run(state, update(USER, ids[1], "all", title="All"))
+    other = {"frequency": "weekly", "missed": "keep_all"}
+    run(state, update(USER, ids[1], "all", title="All", recurrence=other))
     assert state.tasks[ids[2]].deleted
     decision = run(state, born(state.series[TASK], RID[2], "2026-12-21T09:00:00Z"))
     task = shown(decision)

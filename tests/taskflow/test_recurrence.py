@@ -12,10 +12,8 @@ from dateutil.rrule import rrulestr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from taskflow.recurrence import (
-    InvalidRecurrence,
+from taskflow.occurrences import (
     Occurrence,
-    Recurrence,
     Series,
     due_since,
     end_before,
@@ -23,10 +21,10 @@ from taskflow.recurrence import (
     next_from_completion,
     next_occurrence,
     preview,
-    previous_occurrence,
-    read_recurrence,
     split_count,
 )
+from taskflow.recurrence import Recurrence, read_recurrence
+from taskflow.rule import InvalidRecurrence
 from taskflow.zone import InvalidZone, find_zone, to_instant, to_local
 
 MONDAY = datetime(2026, 1, 5, 9)
@@ -460,13 +458,11 @@ def test_an_all_day_series_is_due_when_its_day_begins() -> None:
         "FREQ=DAILY;COUNT=70",
     ],
 )
-def test_next_and_previous_are_neighbours(rule: str) -> None:
+def test_the_next_one_is_the_neighbour(rule: str) -> None:
     series = make_series(MONDAY, PARIS, rule, short_months="omit")
     every = list(islice(iterate_occurrences(series), 70))
-    assert previous_occurrence(series, every[0].recurrence_id) is None
     for one, following in pairwise(every):
         assert next_occurrence(series, one.recurrence_id) == following
-        assert previous_occurrence(series, following.recurrence_id) == one
     if "COUNT" in rule:
         assert next_occurrence(series, every[-1].recurrence_id) is None
 
@@ -593,8 +589,8 @@ HOSTILE = [
     ("FREQ=YEARLY;BYDAY=1MO,53MO;BYSETPOS=5", "never comes"),
     ("FREQ=MONTHLY;INTERVAL=12;BYMONTH=2", "never comes"),
     ("FREQ=MONTHLY;INTERVAL=5;BYMONTHDAY=5;BYDAY=2TU", "never comes"),
-    ("FREQ=MONTHLY;BYDAY=MO;BYSETPOS=6", "never comes"),
-    ("FREQ=WEEKLY;BYDAY=MO;BYSETPOS=2", "never comes"),
+    ("FREQ=MONTHLY;BYDAY=MO;BYSETPOS=6", "picks from 5 times"),
+    ("FREQ=WEEKLY;BYDAY=MO;BYSETPOS=2", "picks from 1 times"),
     ("FREQ=DAILY;INTERVAL=7;BYDAY=TU", "never comes"),
     ("FREQ=HOURLY;INTERVAL=168;BYDAY=TU", "never comes"),
     ("FREQ=DAILY;INTERVAL=999;BYMONTH=2;BYMONTHDAY=29", "never comes"),
@@ -808,4 +804,83 @@ def test_a_recurrence_is_its_json() -> None:
         "repeat_from": "due",
         "short_months": "backward",
         "missed": "keep_latest",
+        "exdates": [],
+        "rdates": [],
     }
+
+
+# Dates added and left out
+
+EVERY_DAY = {"frequency": "daily"}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"exdates": ["2026-01-06"]}, "26-01-05 26-01-07 26-01-08"),
+        ({"exdates": ["2026-01-06T09:00:00"]}, "26-01-05 26-01-07 26-01-08"),
+        ({"exdates": ["2026-01-06T08:00:00Z"]}, "26-01-05 26-01-07 26-01-08"),
+        ({"exdates": ["2026-01-06T10:00:00"]}, "26-01-05 26-01-06 26-01-07"),
+        ({"exdates": ["2025-12-24"]}, "26-01-05 26-01-06 26-01-07"),
+        ({"rdates": ["2026-01-05T17:00:00"]}, "26-01-05 26-01-05 26-01-06"),
+        ({"rdates": ["2026-01-06"]}, "26-01-05 26-01-06 26-01-07"),
+        # What is left out was counted, what is added was not; the end of the rule ends no date.
+        ({"count": 3, "exdates": ["2026-01-06"]}, "26-01-05 26-01-07"),
+        (
+            {"count": 2, "rdates": ["2026-02-01", "2026-01-20"]},
+            "26-01-05 26-01-06 26-01-20 26-02-01",
+        ),
+        ({"until": "2026-01-06", "rdates": ["2026-02-01"]}, "26-01-05 26-01-06 26-02-01"),
+        ({"rdates": ["2026-01-06"], "exdates": ["2026-01-06"]}, "26-01-05 26-01-07 26-01-08"),
+    ],
+)
+def test_dates_that_a_person_added_or_left_out(given: dict[str, Any], expected: str) -> None:
+    series = make_series(MONDAY, **EVERY_DAY, **given)
+    assert days(series, len(expected.split())) == expected
+    assert read_recurrence(series.recurrence, MONDAY, PARIS) == series.recurrence
+    if "count" in given or "until" in given:
+        assert len(preview(series, 50)[0]) == len(expected.split())
+
+
+def test_an_added_time_in_the_gap_makes_no_double() -> None:
+    series = make_series(datetime(2026, 3, 28, 3, 30), **EVERY_DAY, rdates=["2026-03-29T02:30:00"])
+    assert ids(iterate_occurrences(series), 2) == ["2026-03-28T03:30:00", "2026-03-29T03:30:00"]
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"exdates": ["2026-01-05"]}, "is the due date"),
+        ({"rdates": ["2026-01-04"]}, "lies before the due date"),
+        ({"rdates": ["someday"]}, "is no date or time"),
+        ({"exdates": ["0001-01-01"]}, "use the years"),
+        ({"exdates": ["2026-02-30"]}, "is no date or time"),
+        ({"exdates": ["2026-02-01"] * 101}, "at most 100"),
+        ({"rdates": ["2026-02-01"], "repeat_from": "completion"}, "do not go with"),
+    ],
+)
+def test_such_dates_are_refused_by_name(given: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InvalidRecurrence, match=reason) as refused:
+        read_recurrence(EVERY_DAY | given, MONDAY, PARIS)
+    assert refused.value.field in given
+
+
+def test_an_all_day_date_that_is_added_has_no_hours() -> None:
+    with pytest.raises(InvalidRecurrence, match="has no hours"):
+        read_recurrence(EVERY_DAY | {"rdates": ["2026-02-01T10:00:00"]}, date(2026, 1, 5), None)
+
+
+def test_completion_passes_over_what_is_left_out() -> None:
+    series = make_series(
+        MONDAY, **EVERY_DAY, repeat_from="completion", exdates=["2026-01-08", "2026-01-09"]
+    )
+    assert complete(series, WEDNESDAY) == "2026-01-10T09:00:00"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["FREQ=HOURLY", "FREQ=DAILY", "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1", "FREQ=YEARLY"],
+)
+def test_a_preview_of_a_thousand_takes_few_steps(rule: str) -> None:
+    series = make_series(MONDAY, PARIS, rule)
+    assert count_calls(lambda: preview(series, 1000)) < 3 * MOST_CALLS

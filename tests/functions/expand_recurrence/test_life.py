@@ -1,0 +1,150 @@
+"""Whatever people do to a series, in whatever order and however often it is delivered."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from taskflow.events import CancelTask, DeleteTask, ReopenTask, SkipOccurrence
+from tests.functions.commands import complete, make_command, send, update
+from tests.functions.expand_recurrence.world import World, check
+
+RULES: list[dict[str, Any]] = [
+    {"frequency": "daily"},
+    {"frequency": "weekly", "weekdays": ["MO", "TH"]},
+    {"frequency": "weekly", "interval": 2},
+    {"frequency": "monthly"},
+    {"frequency": "daily", "count": 7},
+    {"frequency": "daily", "interval": 3, "until": "2027-02-01"},
+    {"rule": "FREQ=DAILY;BYHOUR=2,14"},
+    {"frequency": "daily", "exdates": ["2026-12-09"], "rdates": ["2026-12-10T17:00:00"]},
+    {"frequency": "daily", "repeat_from": "completion"},
+]
+POLICIES = ("keep_latest", "keep_all", "skip_to_next")
+TIMED, ALL_DAY = {"due_at": "2026-12-07T10:00:00"}, {"due_on": "2026-12-07"}
+PLACES = st.integers(0, 30)
+
+
+class Life(RuleBasedStateMachine):
+    """A person and a series; the platform delivers what it likes twice."""
+
+    @initialize(
+        given=st.sampled_from(RULES),
+        missed=st.sampled_from(POLICIES),
+        due=st.sampled_from([TIMED, TIMED, ALL_DAY]),
+        zone=st.sampled_from(["Europe/Paris", "Pacific/Auckland", "America/New_York"]),
+    )
+    def begin(self, given: dict[str, Any], missed: str, due: dict[str, str], zone: str) -> None:
+        self.world = World(zone)
+        # A date with a time is for a series with times.
+        days = due is ALL_DAY and not {"rule", "rdates"} & given.keys()
+        self.world.begin(given | {"missed": missed}, **(ALL_DAY if days else TIMED))
+
+    def pick(self, place: int, *, open_only: bool = True) -> str | None:
+        alive = [one.task for one in self.world.existing() if not one.deleted]
+        found = [task.id for task in alive if task.status == "open" or not open_only]
+        return found[place % len(found)] if found else None
+
+    def act(self, kind: Any, place: int, *, open_only: bool = True, **more: Any) -> None:
+        task_id = self.pick(place, open_only=open_only)
+        if task_id:
+            self.world.do(make_command(kind, self.world.user_id, task_id, **more))
+
+    @rule(hours=st.integers(1, 60), asleep=st.booleans())
+    def pass_time(self, hours: int, asleep: bool) -> None:
+        self.world.pass_time(timedelta(hours=hours), asleep=asleep)
+
+    @rule(place=PLACES)
+    def complete(self, place: int) -> None:
+        task_id = self.pick(place)
+        if task_id:
+            self.world.do(complete(self.world.user_id, task_id))
+
+    @rule(place=PLACES)
+    def reopen(self, place: int) -> None:
+        task_id = self.pick(place, open_only=False)
+        if task_id:
+            # Its rule may have changed since it ended.
+            self.world.touched.add(task_id)
+            self.world.do(make_command(ReopenTask, self.world.user_id, task_id))
+
+    @rule(place=PLACES, kind=st.sampled_from([SkipOccurrence, CancelTask]))
+    def skip(self, place: int, kind: Any) -> None:
+        self.act(kind, place)
+
+    @rule(place=PLACES)
+    def delete(self, place: int) -> None:
+        self.act(DeleteTask, place, open_only=False)
+
+    @rule(place=PLACES, days=st.integers(-3, 9))
+    def move(self, place: int, days: int) -> None:
+        task_id = self.pick(place)
+        if task_id is None:
+            return
+        task = self.world.state.tasks[task_id].task
+        span = timedelta(days=days, hours=1)
+        due: datetime | date = (task.due_at or task.due_on or date.min) + span
+        field = "due_at" if task.due_at else "due_on"
+        self.world.touched.add(task_id)
+        self.change(task_id, "this", **{field: due.isoformat()})
+
+    def change(self, task_id: str, scope: str, **fields: Any) -> None:
+        self.world.do(update(self.world.user_id, task_id, scope, **fields))
+
+    @rule(place=PLACES, scope=st.sampled_from(["this", "following", "all"]))
+    def rename(self, place: int, scope: str) -> None:
+        task_id = self.pick(place)
+        if task_id:
+            self.change(task_id, scope, title=f"{scope} {self.world.now}")
+
+    @precondition(lambda self: len(self.world.state.series) < 4)
+    @rule(
+        place=PLACES,
+        scope=st.sampled_from(["following", "all"]),
+        given=st.sampled_from(RULES[:4]),
+        missed=st.sampled_from(POLICIES),
+    )
+    def change_rule(self, place: int, scope: str, given: dict[str, Any], missed: str) -> None:
+        task_id = self.pick(place)
+        if task_id and task_id not in self.world.touched:
+            self.change(task_id, scope, recurrence=given | {"missed": missed})
+
+    @rule(zone=st.sampled_from(["Asia/Tokyo", "America/New_York", "Pacific/Kiritimati"]))
+    def travel(self, zone: str) -> None:
+        self.world.state.zones[self.world.user_id] = zone
+
+    @rule(place=PLACES)
+    def deliver_again(self, place: int) -> None:
+        self.world.redeliver(self.world.facts[-1 - place % len(self.world.facts)])
+
+    @precondition(lambda self: self.world.born)
+    @rule(place=PLACES)
+    def ask_again(self, place: int) -> None:
+        """The same occurrence asked for by another cause: the ledger does not know it."""
+        born = self.world.born[place % len(self.world.born)]
+        self.world._carry([send(born.data, at=self.world.now)])
+
+    @invariant()
+    def holds(self) -> None:
+        check(self.world)
+
+
+TestLife = Life.TestCase
+TestLife.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+
+
+@pytest.mark.parametrize(
+    ("missed", "left"), [("keep_all", 30), ("keep_latest", 1), ("skip_to_next", 1)]
+)
+@pytest.mark.parametrize("asleep", [False, True])
+@pytest.mark.parametrize("due", [TIMED, ALL_DAY])
+def test_thirty_idle_days(missed: str, left: int, asleep: bool, due: dict[str, str]) -> None:
+    world = World()
+    world.begin({"frequency": "daily", "missed": missed}, **due)
+    world.pass_time(timedelta(days=6 + 29, hours=4), asleep=asleep)  # the noon of the thirtieth
+    assert len(world.open()) == left
+    world.pass_time(timedelta(days=30), asleep=asleep)
+    assert len(world.open()) == (60 if missed == "keep_all" else 1)
