@@ -1,13 +1,14 @@
 """Channels: where a person's reminders may go, and the proof that they may go there."""
 
+import asyncio
 import base64
 import secrets
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, SerializerFunctionWrapHandler, StringConstraints, model_serializer
 from pydantic_core import PydanticCustomError
 from sqlalchemy import DateTime, func, text
 from sqlalchemy.dialects.postgresql import insert
@@ -18,17 +19,22 @@ from gateway.identity import Body, Identity, User, Who, accounts_of, read_email
 from gateway.letters import Link, check_link, send_confirmation
 from gateway.outbox import Writing, announcing
 from gateway.pages import page
+from gateway.repeats import Repeatable
+from taskflow.apprise_address import open_service, read_service
 from taskflow.errors import Refused, invalid, not_found
-from taskflow.events import ChannelAdded, ChannelRemoved
+from taskflow.events import ChannelAdded, ChannelRemoved, ChannelUpdated
 from taskflow.mail import email_key
 from taskflow.read_task import read_task_id
-from taskflow.webhook_address import read_networks, resolve_public
+from taskflow.web_push import public_key, read_subscription, write_keys
+from taskflow.webhook_address import AddressRefused, read_networks, resolve_public
 
-router = APIRouter(tags=["channels"])
+router = APIRouter(tags=["channels"], route_class=Repeatable)
 
 MOST_CHANNELS = 50
 PURPOSE = "confirm"
-LATER = ("web_push", "apprise")
+# How long an old secret signs beside the new one: time to change it on the other side.
+ROTATION = timedelta(hours=24)
+Kind: TypeAlias = Literal["email", "webhook", "web_push", "apprise"]
 
 CONFIRM = """
 UPDATE channels SET confirmed_at = :now WHERE id = :id AND confirmed_at IS NULL
@@ -36,6 +42,20 @@ UPDATE channels SET confirmed_at = :now WHERE id = :id AND confirmed_at IS NULL
 CONFIRM_OWN = """
 UPDATE channels SET confirmed_at = :now
 WHERE user_id = :user_id AND kind = 'email' AND address = :address AND confirmed_at IS NULL
+"""
+# Whoever adds a channel again wants it: a browser's keys may be new, and what was off is on.
+RENEW = """
+UPDATE channels SET disabled_at = NULL, disabled_reason = NULL, failing_since = NULL,
+    secret = CASE WHEN kind = 'web_push' THEN :secret ELSE secret END
+WHERE id = :id
+"""
+ENABLE = """
+UPDATE channels SET disabled_at = NULL, disabled_reason = NULL, failing_since = NULL
+WHERE id = :id AND user_id = :user_id
+"""
+ROTATE = """
+UPDATE channels SET old_secret = secret, old_secret_until = :until, secret = :secret
+WHERE id = :id AND user_id = :user_id AND kind = 'webhook'
 """
 
 
@@ -51,22 +71,42 @@ class Channel(SQLModel, table=True):
     secret: str | None = None
     confirmed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     created_at: datetime = Field(sa_type=DateTime(timezone=True))
+    old_secret: str | None = None
+    old_secret_until: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    failing_since: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    disabled_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    disabled_reason: str | None = None
 
 
 class ChannelView(BaseModel):
-    """A channel as the API shows it."""
+    """A channel as the API shows it; when and why it was switched off only where it was, until when
+    an old secret signs too only while it does."""
 
     id: UUID
-    kind: Literal["email", "webhook"]
+    kind: Kind
     address: str
     confirmed: bool
     created_at: datetime
+    disabled_at: datetime | None = None
+    disabled_reason: str | None = None
+    old_secret_until: datetime | None = None
+
+    @model_serializer(mode="wrap")
+    def _leave_out(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What is not so is not shown."""
+        return {name: value for name, value in write(self).items() if value is not None}
 
 
 class NewChannelView(ChannelView):
-    """A channel just made; a webhook's `secret` is shown this once."""
+    """A channel just made, or with a new secret; a webhook's `secret` is shown this once."""
 
     secret: str | None = None
+
+
+class PushKey(BaseModel):
+    """What a browser subscribes with."""
+
+    key: str
 
 
 class ChannelPage(BaseModel):
@@ -75,7 +115,10 @@ class ChannelPage(BaseModel):
 
 
 class NewChannel(Body):
-    kind: Literal["email", "webhook", "web_push", "apprise"]
+    """`address` is a mail address, the URL of a webhook or of an Apprise service, or what a browser
+    gives for its push subscription (`JSON.stringify(subscription)`)."""
+
+    kind: Kind
     address: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 
 
@@ -111,16 +154,20 @@ async def list_channels(who: Who, context: Ctx) -> ChannelPage:
     )
     async with context.engine.connect() as db:
         rows = (await db.execute(query)).all()
-    return ChannelPage(**page([_show(row) for row in rows], None))
+    return ChannelPage(**page([_show(row, context.clock()) for row in rows], None))
 
 
-def _show(row: Any, secret: str | None = None) -> NewChannelView:
+def _show(row: Any, now: datetime, secret: str | None = None) -> NewChannelView:
+    old = row.old_secret_until is not None and row.old_secret_until > now
     return NewChannelView(
         id=row.id,
         kind=row.kind,
         address=row.address,
         confirmed=row.confirmed_at is not None,
         created_at=row.created_at,
+        disabled_at=row.disabled_at,
+        disabled_reason=row.disabled_reason,
+        old_secret_until=row.old_secret_until if old else None,
         secret=secret,
     )
 
@@ -146,8 +193,8 @@ async def add_channel(
         send_confirmation(context, kept.address, _link(kept))
     if kept.id != row.id:
         response.status_code = 200
-    secret = row.secret if kept.id == row.id else None
-    return _show(kept, secret)
+    shown = row.secret if kept.id == row.id and kept.kind == "webhook" else None
+    return _show(kept, context.clock(), shown)
 
 
 async def _make_channel(body: NewChannel, who: Identity, context: Context) -> Channel:
@@ -159,13 +206,29 @@ async def _make_channel(body: NewChannel, who: Identity, context: Context) -> Ch
         row.address = _read_mail_address(body.address)
         own = who.email_verified and row.address == who.email
         row.confirmed_at = now if own or not context.settings.verify else None
-    elif body.kind == "webhook":
-        await resolve_public(row.address, read_networks(context.settings.webhook_allow))
-        row.secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-        row.confirmed_at = now
+        return row
+    row.confirmed_at = now
+    if body.kind == "apprise":
+        await _check_service(body.address, context.settings.apprise_allow)
+        return row
+    if body.kind == "web_push":
+        subscription = read_subscription(body.address)
+        row.address, row.secret = subscription.endpoint, write_keys(subscription.keys)
     else:
-        raise invalid("kind", f"{body.kind} comes later; use email or webhook")
+        row.secret = _new_secret()
+    await resolve_public(row.address, read_networks(context.settings.webhook_allow))
     return row
+
+
+def _new_secret() -> str:
+    """`whsec_` and 32 random bytes (Standard Webhooks)."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+async def _check_service(address: str, allow: str) -> None:
+    service = read_service(address, allow)
+    if await asyncio.to_thread(open_service, address, service) is None:
+        raise AddressRefused(f"Apprise does not understand it as {service}: see its page there.")
 
 
 def _read_mail_address(given: str) -> str:
@@ -187,6 +250,8 @@ async def _insert(writing: Writing, row: Channel) -> Channel:
     if (await writing.db.execute(add)).rowcount:
         writing.announce(ChannelAdded(**_told(str(row.user_id), row, writing.now)))
         return row
+    found = (await writing.db.execute(select(Channel).where(*same))).one()
+    await writing.db.execute(text(RENEW), {"id": found.id, "secret": row.secret})
     found = (await writing.db.execute(select(Channel).where(*same))).one()
     return Channel(**found._mapping)
 
@@ -241,3 +306,45 @@ async def confirm_channel(channel_id: str, body: Confirmation, who: Who, context
             raise not_found(f"The channel {channel_id!r}")
         check_link(context, _link(Channel(**row._mapping)), body.token)
         await writing.db.execute(text(CONFIRM), {"id": name, "now": writing.now})
+
+
+@router.get("/v1/channels/web-push-key")
+async def read_push_key(_: Who, context: Ctx) -> PushKey:
+    """The key that a browser subscribes with (`applicationServerKey`)."""
+    return PushKey(key=public_key(context.settings.secret))
+
+
+@router.post("/v1/channels/{channel_id}/enable")
+async def enable_channel(channel_id: str, who: Who, context: Ctx) -> ChannelView:
+    """Switches a channel on again that was switched off."""
+    return await _update(ENABLE, channel_id, who, context, what="enabled")
+
+
+@router.post("/v1/channels/{channel_id}/rotate-secret")
+async def rotate_secret(channel_id: str, who: Who, context: Ctx) -> NewChannelView:
+    """A new signing secret, shown this once; for a day the old one signs too."""
+    until = context.clock() + ROTATION
+    values = {"secret": _new_secret(), "until": until}
+    return await _update(ROTATE, channel_id, who, context, what="secret_rotated", **values)
+
+
+async def _update(
+    sql: str, channel_id: str, who: Identity, context: Context, *, what: str, **values: Any
+) -> NewChannelView:
+    """The channel after `sql` changed it. Raises Refused for one that is not there, or none of the
+    kind that can be changed so."""
+    mine = {"id": _read_id(channel_id), "user_id": UUID(who.user_id)}
+    query = select(Channel).where(
+        col(Channel.id) == mine["id"], col(Channel.user_id) == mine["user_id"]
+    )
+    async with announcing(context) as writing:
+        done = (await writing.db.execute(text(sql), {**mine, **values})).rowcount
+        row = (await writing.db.execute(query)).first()
+        if row is None:
+            raise not_found(f"The channel {channel_id!r}")
+        if not done:
+            detail = f"A channel of kind {row.kind} has no secret of its own."
+            raise Refused("invalid_transition", detail, status=409)
+        told = _told(who.user_id, row, writing.now)
+        writing.announce(ChannelUpdated(**{**told, "detail": {**told["detail"], "what": what}}))
+    return _show(row, context.clock(), values.get("secret"))

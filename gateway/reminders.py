@@ -11,17 +11,20 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from msgspec import Struct
 from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.bodies import write_json
 from gateway.commands import NO_TASK, read_intent
 from gateway.context import Context, Ctx
 from gateway.identity import Identity, Who
+from gateway.outbox import announcing
 from gateway.pages import page, read_cursor, read_limit, write_cursor
+from gateway.repeats import Repeatable
 from taskflow.errors import Refused, invalid, not_found
-from taskflow.events import ReminderTriggered, derive_id, encode, new_event
+from taskflow.events import Event, ReminderTriggered, derive_id, encode, new_event
 from taskflow.read_task import read_task_id
 
-router = APIRouter(prefix="/v1", tags=["reminders"])
+router = APIRouter(prefix="/v1", tags=["reminders"], route_class=Repeatable)
 
 SOURCE = "gateway"
 TEST_TITLE = "Test of your channel"
@@ -53,7 +56,9 @@ ORDER BY due_at DESC, id DESC LIMIT :limit
 )
 DELIVERY = SHOWN + "WHERE id = :id AND user_id = :user_id AND channel_id = :channel_id"
 
-CHANNEL = "SELECT kind, confirmed_at FROM channels WHERE id = :id AND user_id = :user_id"
+CHANNEL = (
+    "SELECT kind, confirmed_at, disabled_at FROM channels WHERE id = :id AND user_id = :user_id"
+)
 PLAN_TEST = """
 INSERT INTO deliveries (id, reminder_id, task_id, user_id, channel_id, channel, due_at, state)
 VALUES (:id, :none, :none, :user_id, :channel_id, :kind, :now, 'planned')
@@ -89,8 +94,8 @@ async def list_reminders(
     who: Who, context: Ctx, limit: str | None = None, cursor: str | None = None
 ) -> Response:
     """The reminders to come, the next one first."""
-    values = {"user_id": UUID(who.user_id), **_read_place(context, cursor, "reminders")}
-    rows, following = await _fetch_page(context, UPCOMING, values, limit, "reminders")
+    values = {"user_id": UUID(who.user_id), **read_place(context, cursor, "reminders")}
+    rows, following = await fetch_page(context, UPCOMING, values, limit, "reminders")
     items = [_TIMER.decode(row["event"]).data for row in rows]
     return write_json(page(items, following))
 
@@ -109,19 +114,19 @@ async def list_deliveries(
         "user_id": UUID(who.user_id),
         "task_id": UUID(task) if task else None,
         "none": NO_TASK,
-        **_read_place(context, cursor, "deliveries"),
+        **read_place(context, cursor, "deliveries"),
     }
-    rows, following = await _fetch_page(context, DELIVERIES, values, limit, "deliveries")
+    rows, following = await fetch_page(context, DELIVERIES, values, limit, "deliveries")
     return write_json(page([dict(row) for row in rows], following))
 
 
-def _read_place(context: Context, cursor: str | None, kind: str) -> dict[str, Any]:
+def read_place(context: Context, cursor: str | None, kind: str) -> dict[str, Any]:
     """Where a page starts: behind the last row of the one before."""
     at, name = read_cursor(context, cursor, kind) if cursor is not None else (None, None)
     return {"at": at, "name": UUID(str(name)) if name else None}
 
 
-async def _fetch_page(
+async def fetch_page(
     context: Context, sql: str, values: dict[str, Any], limit: str | None, kind: str
 ) -> tuple[list[RowMapping], str | None]:
     """The rows of a page, and the cursor of the next one if there is one."""
@@ -146,7 +151,7 @@ async def send_test(channel_id: str, request: Request, who: Who, context: Ctx) -
     delivery_id = derive_id(intent.command_id, "test")
     await _plan_test(context, _test_fact(who, name, kind, delivery_id, context.clock()), name)
     seconds = intent.wait if "prefer" in request.headers else TEST_WAIT
-    return write_json(await _await_delivery(context, who, delivery_id, name, seconds))
+    return write_json(await await_delivery(context, who, (delivery_id, name), seconds))
 
 
 async def _find_kind(context: Context, who: Identity, channel_id: str) -> str:
@@ -158,6 +163,9 @@ async def _find_kind(context: Context, who: Identity, channel_id: str) -> str:
         raise not_found(f"The channel {channel_id}")
     if row.confirmed_at is None:
         detail = "Nothing is sent to this channel before it is confirmed; confirm it first."
+        raise Refused("invalid_transition", detail, status=409)
+    if row.disabled_at is not None:
+        detail = "This channel is switched off; switch it on first (POST .../enable)."
         raise Refused("invalid_transition", detail, status=409)
     return str(row.kind)
 
@@ -180,7 +188,8 @@ def _test_fact(
 async def _plan_test(context: Context, fact: ReminderTriggered, channel_id: str) -> None:
     """The delivery and the timer that asks for it now; neither again for the same request."""
     name = derive_id(str(fact.delivery_id), "attempt", 0)
-    event = new_event(fact, id=name, source=SOURCE, time=fact.remind_at)
+    trace = context.traceparent
+    event = new_event(fact, id=name, source=SOURCE, time=fact.remind_at, traceparent=trace)
     delivery = {
         "id": UUID(fact.delivery_id),
         "none": NO_TASK,
@@ -189,28 +198,33 @@ async def _plan_test(context: Context, fact: ReminderTriggered, channel_id: str)
         "kind": fact.channels[0],
         "now": fact.remind_at,
     }
+    async with announcing(context) as writing:
+        planned = await writing.db.execute(text(PLAN_TEST), delivery)
+        if planned.rowcount:
+            await put_timer(writing.db, event)
+
+
+async def put_timer(db: AsyncConnection, event: Event[ReminderTriggered]) -> None:
+    """Has an event published at its time."""
     timer = {
-        "id": UUID(name),
-        "due_at": fact.remind_at,
-        "topic": fact.topic,
-        "user_id": UUID(fact.user_id),
+        "id": UUID(event.id),
+        "due_at": event.time,
+        "topic": event.data.topic,
+        "user_id": UUID(event.data.user_id),
         "event": encode(event).decode(),
     }
-    async with context.transaction() as db:
-        planned = await db.execute(text(PLAN_TEST), delivery)
-        if planned.rowcount:
-            await db.execute(text(PUT_TIMER), timer)
+    await db.execute(text(PUT_TIMER), timer)
 
 
-async def _await_delivery(
-    context: Context, who: Identity, delivery_id: str, channel_id: str, seconds: float
+async def await_delivery(
+    context: Context, who: Identity, names: tuple[str, str], seconds: float, more_than: int = -1
 ) -> dict[str, Any]:
-    """The delivery once it is settled, or as it stands. Raises Refused where the Idempotency-Key
-    belongs to the test of another channel."""
+    """The delivery (its id, its channel's) once it is settled after `more_than` attempts, or as it
+    stands. Raises Refused where the Idempotency-Key belongs to the test of another channel."""
     values = {
-        "id": UUID(delivery_id),
+        "id": UUID(names[0]),
         "user_id": UUID(who.user_id),
-        "channel_id": UUID(channel_id),
+        "channel_id": UUID(names[1]),
         "none": NO_TASK,
     }
     end = asyncio.get_running_loop().time() + seconds
@@ -220,6 +234,7 @@ async def _await_delivery(
         if row is None:
             detail = "This Idempotency-Key was used for another request; choose a new one."
             raise Refused("idempotency_key_reused", detail)
-        if row["state"] not in ON_ITS_WAY or asyncio.get_running_loop().time() >= end:
+        settled = row["state"] not in ON_ITS_WAY and row["attempts"] > more_than
+        if settled or asyncio.get_running_loop().time() >= end:
             return dict(row)
         await asyncio.sleep(LOOK_AGAIN)

@@ -140,6 +140,7 @@ class SkipOccurrence(TaskCommand, frozen=True, kw_only=True):
 
     type = "taskflow.task.skip.v1"
     missed: bool = False
+    series_version: int | None = None
     series_id: str | None = None
     recurrence_id: str | None = None
 
@@ -258,10 +259,12 @@ class TaskDeleted(TaskFact, frozen=True, kw_only=True):
 
 
 class SeriesDue(TaskFact, frozen=True, kw_only=True):
-    """The time of an occurrence has passed: the next one must exist. No change of the task."""
+    """Time has passed for an occurrence: the next one must exist, or it was missed itself. No
+    change of the task. `timezone`: the person's own, in which days without a zone begin."""
 
     type = "taskflow.series.due.v1"
     event_type: str = "series.due"
+    timezone: str = "UTC"
 
 
 TASK_CHANGES = (
@@ -310,11 +313,13 @@ class ReminderScheduled(ReminderFact, frozen=True, kw_only=True):
 
 
 class ReminderTriggered(ReminderFact, frozen=True, kw_only=True):
-    """The instant has come; `delivery_id` names the one delivery to repeat after a failure."""
+    """The instant has come; `delivery_id` names the one delivery to look at again, and `again` says
+    that a person wants it once more although it is settled."""
 
     type = "taskflow.reminder.triggered.v1"
     event_type: str = "triggered"
     delivery_id: str | None = None
+    again: bool = False
 
 
 class ReminderCancelled(ReminderFact, frozen=True, kw_only=True):
@@ -402,6 +407,20 @@ class ChannelAdded(AccountFact, frozen=True, kw_only=True):
 class ChannelRemoved(AccountFact, frozen=True, kw_only=True):
     type = "taskflow.account.channel-removed.v1"
     event_type: str = "channel_removed"
+
+
+class ChannelUpdated(AccountFact, frozen=True, kw_only=True):
+    """`detail.what`: `secret_rotated`, `enabled` or `unsubscribed`."""
+
+    type = "taskflow.account.channel-updated.v1"
+    event_type: str = "channel_updated"
+
+
+class ChannelDisabled(AccountFact, frozen=True, kw_only=True):
+    """Nothing could be delivered there for a day, or it said that it is gone."""
+
+    type = "taskflow.account.channel-disabled.v1"
+    event_type: str = "channel_disabled"
 
 
 class AdminRead(AccountFact, frozen=True, kw_only=True):
@@ -584,8 +603,10 @@ def new_event(
     time: datetime,
     cause: Event[Any] | None = None,
     replyto: str | None = None,
+    traceparent: str | None = None,
 ) -> Event[P]:
-    """An event with a chosen id; its chain of causes goes on from `cause`."""
+    """An event with a chosen id; its chain of causes and its trace go on from `cause`, or the trace
+    from the `traceparent` of a request."""
     return Event(
         specversion="1.0",
         id=id,
@@ -597,8 +618,9 @@ def new_event(
         subject=payload.subject,
         causationid=cause.id if cause else None,
         correlationid=(cause.correlationid or cause.id) if cause else id,
-        traceparent=cause.traceparent if cause else None,
-        traceid=cause.traceid if cause else None,
+        traceparent=cause.traceparent if cause else traceparent,
+        # Beside a `traceparent` alone, a Dapr sidecar would write its own over it.
+        traceid=cause.traceid if cause else traceparent,
         replyto=replyto,
         data=payload,
     )

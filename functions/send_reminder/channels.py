@@ -1,4 +1,6 @@
-"""The ways to reach a person; each takes the same notice and says what it came to."""
+"""The ways to reach a person; each takes the same notice and says what it came to, and is loaded
+when the first notice goes its way: a cold start pays for no other.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -7,15 +9,14 @@ from typing import TypeAlias
 
 import msgspec
 
+from functions.send_reminder.attempt import late_by
 from functions.send_reminder.delivery import Delivery
-from functions.send_reminder.mail import compose_mail
-from functions.send_reminder.notice import DeliveryFailed, Notice, Receipt
+from functions.send_reminder.notice import DeliveryFailed, Links, Notice, Receipt, make_links
 from functions.send_reminder.situation import Channel, Situation
-from functions.send_reminder.webhook import send_webhook
 from taskflow.events import ReminderFact
 from taskflow.mail import read_mailbox, send_mail
 from taskflow.settings import Settings
-from taskflow.webhook_address import read_networks
+from taskflow.webhook_address import IPNetwork, read_networks
 
 Sender: TypeAlias = Callable[[Channel, Notice, Settings, datetime], Awaitable[Receipt]]
 
@@ -29,12 +30,12 @@ async def deliver(channel: Channel, notice: Notice, settings: Settings, now: dat
     """Sends one notice by one channel. Raises DeliveryFailed and nothing else: what nobody foresaw
     is tried again too, in the sight of the person."""
     if channel.kind not in SENDERS:
-        offered = " and ".join(SENDERS)
-        reason = f"Channels of kind {channel.kind} cannot be sent to yet; use {offered}."
+        offered = ", ".join(SENDERS)
+        reason = f"Channels of kind {channel.kind} cannot be sent to; use one of {offered}."
         raise DeliveryFailed(reason, permanent=True)
     try:
         return await SENDERS[channel.kind](channel, notice, settings, now)
-    except DeliveryFailed:
+    except (DeliveryFailed, TimeoutError):
         raise
     except Exception as error:
         log.exception("the delivery %s failed in a way nobody foresaw", notice.delivery_id)
@@ -45,6 +46,8 @@ async def deliver(channel: Channel, notice: Notice, settings: Settings, now: dat
 async def _deliver_mail(
     channel: Channel, notice: Notice, settings: Settings, now: datetime
 ) -> Receipt:
+    from functions.send_reminder.mail import compose_mail
+
     try:
         read_mailbox(settings.mail_from)
     except ValueError as error:
@@ -60,23 +63,59 @@ async def _deliver_mail(
 async def _deliver_webhook(
     channel: Channel, notice: Notice, settings: Settings, now: datetime
 ) -> Receipt:
-    for name in TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    try:
-        allow = read_networks(settings.webhook_allow)
-    except ValueError as error:
-        raise DeliveryFailed(str(error), permanent=False) from error
+    from functions.send_reminder.webhook import send_webhook
+
+    allow = _prepare_calls(settings)
     return await send_webhook(notice, channel.address, channel.secret or "", now, allow)
 
 
-SENDERS: dict[str, Sender] = {"email": _deliver_mail, "webhook": _deliver_webhook}
+async def _deliver_push(
+    channel: Channel, notice: Notice, settings: Settings, now: datetime
+) -> Receipt:
+    from functions.send_reminder.web_push import Browser, send_push
+
+    allow = _prepare_calls(settings)
+    browser = Browser(channel.address, channel.secret or "", allow)
+    contact = settings.url if settings.url.startswith("https://") else ""
+    contact = contact or f"mailto:{read_mailbox(settings.mail_from).addr_spec}"
+    return await send_push(notice, browser, settings.secret, contact, now)
+
+
+async def _deliver_apprise(
+    channel: Channel, notice: Notice, settings: Settings, now: datetime
+) -> Receipt:
+    from functions.send_reminder.apprise_service import send_service
+
+    return await send_service(notice, channel.address, settings.apprise_allow)
+
+
+def _prepare_calls(settings: Settings) -> tuple[IPNetwork, ...]:
+    """The networks that may be called beside the public ones, and silence about what is called."""
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        return read_networks(settings.webhook_allow)
+    except ValueError as error:
+        raise DeliveryFailed(str(error), permanent=False) from error
+
+
+SENDERS: dict[str, Sender] = {
+    "email": _deliver_mail,
+    "webhook": _deliver_webhook,
+    "web_push": _deliver_push,
+    "apprise": _deliver_apprise,
+}
 
 
 def write_notice(
-    fact: ReminderFact, situation: Situation, delivery: Delivery, late_by: int, url: str
+    fact: ReminderFact,
+    situation: Situation,
+    delivery: Delivery,
+    settings: Settings,
+    now: datetime,
 ) -> Notice:
     """What is told: the task as it is now, or the event's own title where there is no task."""
-    task, person = situation.task, situation.person
+    task, person, url = situation.task, situation.person, settings.url
     due_at, due_on = (task.due_at, task.due_on) if task else (fact.due_at, fact.due_on)
     return Notice(
         delivery_id=delivery.id,
@@ -89,9 +128,16 @@ def write_notice(
         due_on=due_on.isoformat() if due_on else None,
         timezone=person.timezone if person else None,
         remind_at=_write_instant(fact.remind_at) or "",
-        late_by_seconds=late_by,
+        late_by_seconds=late_by(delivery, now),
         link=f"{url.rstrip('/')}/#/tasks/{fact.task_id}" if url and task else None,
+        links=_choose_links(delivery, settings, now) if task else None,
     )
+
+
+def _choose_links(delivery: Delivery, settings: Settings, now: datetime) -> Links | None:
+    if not settings.url or not settings.secret:
+        return None
+    return make_links(settings.url, settings.secret, delivery.id, now)
 
 
 def _write_instant(instant: datetime | None) -> str | None:

@@ -10,17 +10,29 @@ from taskflow.task import Reminder
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """A row of `deliveries` as far as sending needs it; `lease` names its holder."""
+    """A row of `deliveries` as far as sending needs it; `lease` names its holder.
+
+    `due_at` is the reminder's instant or, where channels wait for each other, later; `next_at` is
+    when it is looked at again.
+    """
 
     id: str
     channel_id: str
     kind: str
     due_at: datetime
     state: str
+    reminder_id: str = ""
+    remind_at: datetime | None = None
     attempts: int = 0
     reason: str | None = None
+    next_at: datetime | None = None
     leased_until: datetime | None = None
     lease: str | None = None
+
+    @property
+    def expected_at(self) -> datetime:
+        """When it was to be sent, by its reminder or by what put it off since."""
+        return max(self.due_at, self.next_at) if self.next_at else self.due_at
 
 
 def name_delivery(fact: ReminderFact, channel_id: str) -> str:
@@ -31,5 +43,10 @@ def name_delivery(fact: ReminderFact, channel_id: str) -> str:
 
 
 def name_attempt(delivery_id: str, attempts: int) -> str:
-    """The event that asks for the next attempt after `attempts` failed ones."""
+    """The event that asks for the next attempt after `attempts` made ones."""
     return derive_id(delivery_id, "attempt", attempts)
+
+
+def name_wait(delivery_id: str, until: datetime) -> str:
+    """The event that looks at a delivery again at the instant `until`."""
+    return derive_id(delivery_id, "wait", until.astimezone(UTC).isoformat())

@@ -1,88 +1,145 @@
-"""The ledger of deliveries: planned, leased and settled in short transactions; the timer of a
-further attempt comes and goes with the row that needs it.
+"""The ledger of deliveries: planned, leased and settled many at once in short transactions; the
+timer that brings one back comes and goes with the row that needs it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any, TypeAlias
 from uuid import uuid4
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from functions.send_reminder.attempt import Outcome
-from functions.send_reminder.delivery import Delivery, name_attempt, name_delivery
+from functions.send_reminder.delivery import Delivery, name_attempt, name_delivery, name_wait
 from functions.send_reminder.situation import Place
-from functions.send_reminder.step import Mark
 from taskflow.database import Connection
-from taskflow.errors import LeaseHeld
-from taskflow.events import ReminderFact, ReminderTriggered, encode
+from taskflow.events import Event, ReminderFact, encode
 
 LEASED = timedelta(seconds=60)
 
 PLAN = """
-INSERT INTO deliveries (id, reminder_id, task_id, user_id, channel_id, channel, due_at, state)
-SELECT place.id, $1, $2, $3, place.channel_id, place.channel, $4, 'planned'
-FROM unnest($5::uuid[], $6::uuid[], $7::text[]) AS place (id, channel_id, channel)
-ORDER BY place.id
+INSERT INTO deliveries (id, reminder_id, task_id, user_id, channel_id, channel, due_at, remind_at,
+    state)
+SELECT *, 'planned' FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[],
+    $6::text[], $7::timestamptz[], $8::timestamptz[]) AS place (id)
+ORDER BY id
 ON CONFLICT (id) DO NOTHING
 """
 
 LOCK = """
-SELECT id::text, channel_id::text, channel AS kind, due_at, state, attempts, reason, leased_until
+SELECT user_id::text, id::text, reminder_id::text, channel_id::text, channel AS kind, due_at,
+    COALESCE(remind_at, due_at) AS remind_at, state, attempts, reason, next_at, leased_until
 FROM deliveries
+WHERE id = ANY($1::uuid[])
+    OR (reminder_id = ANY($2::uuid[]) AND COALESCE(remind_at, due_at) = ANY($3::timestamptz[]))
+ORDER BY id FOR UPDATE
 """
-LOCK_ONE = LOCK + "WHERE id = $1 AND user_id = $2 FOR UPDATE"
-LOCK_ALL = LOCK + "WHERE reminder_id = $1 AND due_at = $2 AND user_id = $3 ORDER BY id FOR UPDATE"
 
 MARK = """
-UPDATE deliveries AS d SET state = m.state, reason = m.reason, lease = NULL, leased_until = NULL
-FROM unnest($1::uuid[], $2::text[], $3::text[]) AS m (id, state, reason) WHERE d.id = m.id
+UPDATE deliveries AS d
+SET state = m.state, reason = m.reason, next_at = m.next_at, lease = NULL, leased_until = NULL
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[])
+    AS m (id, state, reason, next_at)
+WHERE d.id = m.id
 """
-CANCEL_ATTEMPTS = "DELETE FROM timers WHERE id = ANY($1::uuid[])"
+CANCEL_TIMERS = "DELETE FROM timers WHERE id = ANY($1::uuid[])"
 
 LEASE = """
 UPDATE deliveries SET state = 'due', lease = $2, leased_until = $3 WHERE id = ANY($1::uuid[])
 """
 
 SETTLE = """
-UPDATE deliveries SET state = $3, attempts = attempts + 1, sent_at = $4, late_by_seconds = $5,
-    reason = $6, receipt = $7, lease = NULL, leased_until = NULL
-WHERE id = $1 AND lease = $2
+WITH settled AS (
+    UPDATE deliveries AS d
+    SET state = o.state, attempts = d.attempts + o.counts, sent_at = o.sent_at,
+        late_by_seconds = o.late, reason = o.reason, receipt = o.receipt, next_at = o.next_at,
+        lease = NULL, leased_until = NULL
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[], $5::timestamptz[],
+        $6::integer[], $7::text[], $8::text[], $9::timestamptz[], $10::timestamptz[],
+        $11::integer[])
+        AS o (id, lease, state, counts, sent_at, late, reason, receipt, next_at, at, took)
+    WHERE d.id = o.id AND d.lease = o.lease
+    RETURNING d.id, d.attempts, d.state, d.reason, d.receipt, o.counts, o.at, o.took
+), logged AS (
+    INSERT INTO delivery_attempts (delivery_id, number, at, took_ms, state, reason, receipt)
+    SELECT id, attempts, at, took, state, reason, receipt FROM settled WHERE counts = 1
+    ON CONFLICT DO NOTHING
+)
+SELECT id::text FROM settled
 """
-PUT_TIMER = """
-INSERT INTO timers (id, due_at, topic, user_id, event) VALUES ($1, $2, $3, $4, $5)
+
+PUT_TIMERS = """
+INSERT INTO timers (id, due_at, topic, user_id, event)
+SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::text[])
 ON CONFLICT (id) DO NOTHING
 """
 
+Planned: TypeAlias = tuple[ReminderFact, Place]
 
-async def plan_deliveries(db: Connection, fact: ReminderFact, places: Sequence[Place]) -> None:
-    """One row for each place; those that exist stay as they are."""
-    if not places:
+
+class Row(Struct, frozen=True):
+    """What stands in a delivery's row from now on."""
+
+    delivery: Delivery
+    state: str
+    reason: str | None
+    next_at: datetime | None = None
+
+
+class Settled(Struct, frozen=True):
+    """One attempt on a leased delivery, ended at `at` after `took_ms` milliseconds."""
+
+    delivery: Delivery
+    outcome: Outcome
+    at: datetime
+    took_ms: int
+
+
+async def plan_deliveries(db: Connection, plans: Sequence[Planned]) -> None:
+    """One row for each place of each reminder; those that exist stay as they are."""
+    rows = [
+        (
+            name_delivery(fact, place.channel_id),
+            *(fact.reminder_id, fact.task_id, fact.user_id),
+            *(place.channel_id, place.kind),
+            *(fact.remind_at + place.after, fact.remind_at),
+        )
+        for fact, place in plans
+    ]
+    if rows:
+        await db.execute(PLAN, *zip(*rows, strict=True))
+
+
+async def lock_deliveries(
+    db: Connection, facts: Sequence[ReminderFact]
+) -> list[tuple[str, Delivery]]:
+    """The rows that events are about, locked, each with its person: the one that an event names, or
+    all of its reminder."""
+    named = sorted({name for fact in facts if (name := getattr(fact, "delivery_id", None))})
+    whole = [fact for fact in facts if not getattr(fact, "delivery_id", None)]
+    reminders = sorted({fact.reminder_id for fact in whole})
+    instants = sorted({fact.remind_at for fact in whole})
+    rows = [dict(row) for row in await db.fetch(LOCK, named, reminders, instants)]
+    return [(row.pop("user_id"), Delivery(**row)) for row in rows]
+
+
+async def write_rows(db: Connection, rows: Sequence[Row]) -> None:
+    """Writes what will become of locked rows; the timers that waited for what they were go."""
+    if not rows:
         return
-    ids = [name_delivery(fact, place.channel_id) for place in places]
-    channels = [place.channel_id for place in places]
-    kinds = [place.kind for place in places]
-    head = (fact.reminder_id, fact.task_id, fact.user_id, fact.remind_at)
-    await db.execute(PLAN, *head, ids, channels, kinds)
+    values = [(row.delivery.id, row.state, row.reason, row.next_at) for row in rows]
+    await db.execute(MARK, *zip(*values, strict=True))
+    gone = [name for row in rows for name in _name_timers(row)]
+    if gone:
+        await db.execute(CANCEL_TIMERS, gone)
 
 
-async def lock_deliveries(db: Connection, fact: ReminderFact) -> list[Delivery]:
-    """The rows that an event is about, locked: the one it names, or all of its reminder."""
-    if isinstance(fact, ReminderTriggered) and fact.delivery_id is not None:
-        rows = await db.fetch(LOCK_ONE, fact.delivery_id, fact.user_id)
-    else:
-        rows = await db.fetch(LOCK_ALL, fact.reminder_id, fact.remind_at, fact.user_id)
-    return [Delivery(**row) for row in rows]
-
-
-async def mark_deliveries(db: Connection, marks: Sequence[tuple[Delivery, Mark]]) -> None:
-    """Writes what will become of locked rows; no timer stays for what is not to be sent."""
-    if not marks:
-        return
-    rows = [(delivery.id, mark.state, mark.reason) for delivery, mark in marks]
-    await db.execute(MARK, *zip(*rows, strict=True))
-    waiting = [name_attempt(one.id, one.attempts) for one, _ in marks if one.state == "retry"]
-    if waiting:
-        await db.execute(CANCEL_ATTEMPTS, waiting)
+def _name_timers(row: Row) -> Iterable[str]:
+    old = row.delivery
+    if old.state == "retry":
+        yield name_attempt(old.id, old.attempts)
+    elif old.next_at is not None and old.next_at != row.next_at:
+        yield name_wait(old.id, old.next_at)
 
 
 async def lease_deliveries(
@@ -95,15 +152,37 @@ async def lease_deliveries(
     return [structs.replace(one, lease=lease, leased_until=until) for one in deliveries]
 
 
-async def settle_delivery(
-    db: Connection, fact: ReminderFact, delivery: Delivery, outcome: Outcome
-) -> None:
-    """Writes what an attempt came to, and with it the timer of the next one. Raises LeaseHeld if
-    the attempt took so long that another worker has taken over."""
-    told = (outcome.sent_at, outcome.late_by_seconds, outcome.reason, outcome.receipt)
-    done = await db.execute(SETTLE, delivery.id, delivery.lease, outcome.state, *told)
-    if done != "UPDATE 1":
-        raise LeaseHeld(f"The delivery {delivery.id} took too long; another worker has it.")
-    if timer := outcome.timer:
-        text = encode(timer).decode()
-        await db.execute(PUT_TIMER, timer.id, timer.time, fact.topic, fact.user_id, text)
+async def put_timers(db: Connection, events: Iterable[Event[Any]]) -> None:
+    """Each event at its own time, for the person it is about."""
+    rows = [
+        (event.id, event.time, event.data.topic, event.data.user_id, encode(event).decode())
+        for event in sorted(events, key=lambda event: event.id)
+    ]
+    if rows:
+        await db.execute(PUT_TIMERS, *zip(*rows, strict=True))
+
+
+async def cancel_timers(db: Connection, names: Sequence[str]) -> None:
+    if names:
+        await db.execute(CANCEL_TIMERS, names)
+
+
+async def settle_deliveries(db: Connection, settled: Sequence[Settled]) -> set[str]:
+    """Writes what attempts came to, their log and the timers of the next ones; the ids that were
+    still this worker's: the others took so long that another worker has taken over."""
+    if not settled:
+        return set()
+    rows = [_settle_row(one) for one in sorted(settled, key=lambda one: one.delivery.id)]
+    ours = {row[0] for row in await db.fetch(SETTLE, *zip(*rows, strict=True))}
+    timers = [one.outcome.timer for one in settled if one.delivery.id in ours]
+    await put_timers(db, [timer for timer in timers if timer is not None])
+    return ours
+
+
+def _settle_row(settled: Settled) -> tuple[Any, ...]:
+    delivery, outcome = settled.delivery, settled.outcome
+    return (
+        *(delivery.id, delivery.lease, outcome.state, int(outcome.counts), outcome.sent_at),
+        *(outcome.late_by_seconds, outcome.reason, outcome.receipt),
+        *(outcome.timer.time if outcome.timer else None, settled.at, settled.took_ms),
+    )

@@ -1,16 +1,17 @@
 """What a reminder says as a mail; apart from the sending, which all letters share."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 from html import escape
 from zoneinfo import ZoneInfo
 
 from functions.send_reminder.notice import Notice
-from taskflow.mail import Letter, compose_letter, flatten_line
+from taskflow.mail import Attachment, Letter, compose_letter, flatten_line
 from taskflow.zone import InvalidZone, find_zone
 
 # Below this a person would not call it late, and the note would only puzzle.
 LATE_FROM_SECONDS = 60
+LEAVE = "Send no more reminders here"
 
 
 def compose_mail(notice: Notice, sender: str, recipient: str) -> EmailMessage:
@@ -27,6 +28,8 @@ def compose_mail(notice: Notice, sender: str, recipient: str) -> EmailMessage:
         text=_write_text(title, lines, notice),
         html=_write_html(title, lines, notice),
         written_at=_sent_at(notice),
+        leave=notice.links.unsubscribe if notice.links else None,
+        attachments=_attach_calendar(title, notice),
     )
     return compose_letter(letter, sender, recipient)
 
@@ -74,16 +77,68 @@ def _write_duration(seconds: int) -> str:
     return " ".join(f"{amount} {unit}" for amount, unit in named if amount)
 
 
+def _list_links(notice: Notice) -> list[tuple[str, str]]:
+    """What a person can do from the mail, and where."""
+    if notice.links is None:
+        return [("Open the task", notice.link)] if notice.link else []
+    return [
+        ("Open the task", notice.links.open),
+        ("Got it", notice.links.got_it),
+        ("Remind me in an hour", notice.links.snooze_hour),
+        ("Remind me tomorrow", notice.links.snooze_day),
+    ]
+
+
 def _write_text(title: str, lines: list[str], notice: Notice) -> str:
-    link = f"Open the task: {notice.link}" if notice.link else ""
-    paragraphs = (title, "\n".join(lines), notice.notes, link)
+    links = "\n".join(f"{words}: {url}" for words, url in _list_links(notice))
+    leave = f"{LEAVE}: {notice.links.unsubscribe}" if notice.links else ""
+    paragraphs = (title, "\n".join(lines), notice.notes, links, leave)
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
 
 
 def _write_html(title: str, lines: list[str], notice: Notice) -> str:
     told = "".join(f"<p>{escape(line)}</p>\n" for line in lines)
     notes = f'<p style="white-space: pre-wrap">{escape(notice.notes)}</p>\n' if notice.notes else ""
-    link = f'<p><a href="{escape(notice.link)}">Open the task</a></p>\n' if notice.link else ""
+    links = " · ".join(_write_link(words, url) for words, url in _list_links(notice))
+    shown = f"<p>{links}</p>\n" if links else ""
+    leave = notice.links.unsubscribe if notice.links else ""
+    foot = f"<p><small>{_write_link(LEAVE, leave)}</small></p>\n" if leave else ""
     head = '<meta charset="utf-8">'
-    body = f"<h2>{escape(title)}</h2>\n{told}{notes}{link}"
+    body = f"<h2>{escape(title)}</h2>\n{told}{notes}{shown}{foot}"
     return f"<!doctype html>\n<html><head>{head}</head><body>\n{body}</body></html>\n"
+
+
+def _write_link(words: str, url: str) -> str:
+    return f'<a href="{escape(url)}">{escape(words)}</a>'
+
+
+def _attach_calendar(title: str, notice: Notice) -> list[Attachment]:
+    """The due time as an event that calendars take over; instants in UTC need no zone of theirs."""
+    if notice.due_at is None and notice.due_on is None:
+        return []
+    # Imported here: a task without a due date, and every other channel, goes without it.
+    from icalendar import Calendar, Event
+
+    due: date = (
+        datetime.fromisoformat(notice.due_at).astimezone(UTC)
+        if notice.due_at is not None
+        else date.fromisoformat(notice.due_on or "")
+    )
+    event = Event()
+    # One task, one event: a later mail about it moves the event that is there.
+    event.add("uid", notice.task_id)
+    event.add("dtstamp", _sent_at(notice).astimezone(UTC))
+    event.add("dtstart", due)
+    event.add("summary", title)
+    event.add("transp", "TRANSPARENT")
+    if notice.link:
+        event.add("url", notice.link)
+    calendar = Calendar()
+    calendar.add("prodid", "-//TaskFlow//Reminders//EN")
+    calendar.add("version", "2.0")
+    calendar.add("method", "PUBLISH")
+    calendar.add_component(event)
+    text = calendar.to_ical().decode()
+    return [
+        Attachment(name="task.ics", kind="calendar", text=text, parameters={"method": "PUBLISH"})
+    ]

@@ -1,4 +1,4 @@
-"""The promise people feel: tells them by mail or webhook, once per channel, or says why not."""
+"""The promise people feel: tells them, once by each channel, or says why not."""
 
 from functions.send_reminder.handler import send_reminder
 from taskflow.events import ReminderCancelled, ReminderScheduled, ReminderTriggered
@@ -8,4 +8,5 @@ main = serve(
     send_reminder,
     wakes_on=(ReminderScheduled, ReminderTriggered, ReminderCancelled),
     within=lease,
+    batch=True,
 )

@@ -1,13 +1,17 @@
 """Where reminders may go, and that nobody is written to who did not say so."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import httpx
 import msgspec
 import pytest
 
 from taskflow.settings import Settings
+from taskflow.web_push import public_key
+from tests.functions.send_reminder.browser import FakeBrowser
 from tests.gateway.account_app import (
     AccountGateway,
     Person,
@@ -90,8 +94,11 @@ async def test_a_webhooks_secret_is_shown_once(gateway: AccountGateway, ann: Per
         ("webhook", "http://[::ffff:10.0.0.1]/", "address"),
         ("webhook", "", "address"),
         ("webhook", "http://127.0.0.1/" + "x" * 2048, "address"),
-        ("web_push", "https://push.example.com/", "kind"),
-        ("apprise", "json://localhost", "kind"),
+        ("web_push", "https://push.example.com/", "address"),
+        ("web_push", FakeBrowser().subscribe("http://10.0.0.1/x"), "address"),
+        ("web_push", FakeBrowser().subscribe("ftp://127.0.0.1/x"), "address"),
+        ("apprise", "json://localhost", "address"),
+        ("apprise", "discord://only-an-id", "address"),
         ("pigeon", "home", "kind"),
     ],
 )
@@ -170,3 +177,108 @@ async def test_a_person_has_at_most_fifty(ann: Person) -> None:
     for number in range(49):
         assert (await add(ann, "email", f"a{number}@example.com")).status_code == 201
     problem_of(await add(ann, "email", "more@example.com"), 422, "invalid")
+
+
+# --- browsers and services ---------------------------------------------------------------------
+
+
+async def test_a_browser_subscribes_with_our_key(gateway: AccountGateway, ann: Person) -> None:
+    answer = await ann.client.get("/v1/channels/web-push-key")
+    assert answer.json() == {"key": public_key(gateway.context.settings.secret)}
+    endpoint = "http://127.0.0.1:9/push/of-a-stranger"
+    made = await add(ann, "web_push", FakeBrowser().subscribe(endpoint))
+    assert made.status_code == 201
+    assert (made.json()["address"], made.json()["confirmed"]) == (endpoint, True)
+    assert "secret" not in made.json(), "a browser's keys are nobody's to see"
+
+
+async def test_a_browser_that_subscribes_anew_replaces_its_keys(
+    ann: Person, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    endpoint = "http://127.0.0.1:9/push"
+    kept = []
+    for status in (201, 200):
+        answer = await add(ann, "web_push", FakeBrowser().subscribe(endpoint))
+        assert answer.status_code == status
+        kept.append(await owner.fetchval("SELECT secret FROM channels WHERE kind = 'web_push'"))
+    assert kept[0] != kept[1]
+    assert len(await shown(ann)) == 2
+
+
+async def test_a_service_of_apprise_is_a_channel(ann: Person) -> None:
+    address = "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js"
+    made = await add(ann, "apprise", address)
+    assert (made.status_code, made.json()["address"]) == (201, address)
+
+
+# --- secrets that change, and channels that are off --------------------------------------------
+
+
+async def hook_of(person: Person) -> dict[str, Any]:
+    """The person's one webhook as it is listed."""
+    (found,) = [channel for channel in await shown(person) if channel["kind"] == "webhook"]
+    return found
+
+
+async def test_a_secret_changes_and_the_old_one_signs_for_a_day(
+    gateway: AccountGateway, ann: Person, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    made = (await add(ann, "webhook", "http://127.0.0.1:9/hook")).json()
+    there = f"/v1/channels/{made['id']}/rotate-secret"
+    answer = await ann.client.post(there)
+    assert answer.status_code == 200
+    new = answer.json()
+    assert new["secret"].startswith("whsec_") and new["secret"] != made["secret"]
+    until = gateway.clock() + timedelta(days=1)
+    assert new["old_secret_until"] == f"{until:%Y-%m-%dT%H:%M:%S}Z"
+    row = await owner.fetchrow("SELECT secret, old_secret FROM channels WHERE kind = 'webhook'")
+    assert row is not None and tuple(row) == (new["secret"], made["secret"])
+    listed = await hook_of(ann)
+    assert listed["old_secret_until"] == new["old_secret_until"] and "secret" not in listed
+    last = (await gateway.facts(ann.id))[-1]
+    assert (last.event_type, last.detail["what"]) == ("channel_updated", "secret_rotated")
+    assert new["secret"] not in str(last)
+    gateway.clock.turn(hours=24)
+    log_in = {"refresh_token": ann.answer["refresh_token"]}
+    fresh = (await ann.client.post("/v1/auth/refresh", json=log_in)).json()["access_token"]
+    later = (await (await gateway.client(fresh)).get("/v1/channels")).json()["items"]
+    assert all("old_secret_until" not in channel for channel in later)
+
+
+async def test_only_webhooks_have_a_secret_to_change(gateway: AccountGateway, ann: Person) -> None:
+    (own,) = await shown(ann)
+    there = f"/v1/channels/{own['id']}/rotate-secret"
+    problem_of(await ann.client.post(there), 409, "invalid_transition")
+    stranger = await gateway.sign_up()
+    problem_of(await stranger.client.post(there), 404, "not_found")
+
+
+async def test_what_was_switched_off_says_so_and_is_switched_on_again(
+    gateway: AccountGateway, ann: Person, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    made = (await add(ann, "webhook", "http://127.0.0.1:9/hook")).json()
+    off = (
+        "UPDATE channels SET disabled_at = now(), disabled_reason = 'It is gone.',"
+        " failing_since = now() WHERE kind = 'webhook'"
+    )
+    await owner.execute(off)
+    assert (await hook_of(ann))["disabled_reason"] == "It is gone."
+    answer = await ann.client.post(f"/v1/channels/{made['id']}/enable")
+    assert answer.status_code == 200 and "disabled_at" not in answer.json()
+    assert await owner.fetchval("SELECT count(*) FROM channels WHERE failing_since > now()") == 0
+    assert (await gateway.fact_types(ann.id))[-1] == "channel_updated"
+
+    await owner.execute(off)
+    again = await add(ann, "webhook", "http://127.0.0.1:9/hook")
+    assert (again.status_code, "disabled_at" in again.json()) == (200, False)
+
+
+@pytest.mark.parametrize("verb", ["enable", "rotate-secret"])
+async def test_the_channels_of_others_cannot_be_changed(
+    gateway: AccountGateway, ann: Person, verb: str
+) -> None:
+    made = (await add(ann, "webhook", "http://127.0.0.1:9/hook")).json()
+    stranger = await gateway.sign_up()
+    for name in (made["id"], "5f0c0000-0000-4000-8000-000000000009", "none"):
+        answer = await stranger.client.post(f"/v1/channels/{name}/{verb}")
+        problem_of(answer, 404, "not_found")

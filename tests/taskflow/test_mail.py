@@ -36,9 +36,9 @@ HEADERS = [
     "Date",
     "Message-ID",
     "Auto-Submitted",
+    "MIME-Version",
     "Content-Type",
     "Content-Transfer-Encoding",
-    "MIME-Version",
 ]
 
 

@@ -1,15 +1,28 @@
 """When reminders come due, for timed and all-day tasks, across a change of the clock."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import structs
 
-from taskflow.events import ReminderScheduled
+from taskflow.events import ReminderScheduled, derive_id
 from taskflow.read_task import read_fields
-from taskflow.reminder import plan_reminders, reminder_fact
-from taskflow.task import Task
+from taskflow.reminder import (
+    MOST_REPEATS,
+    SNOOZE,
+    QuietHours,
+    is_planned,
+    plan_reminders,
+    quiet_until,
+    read_pause,
+    reminder_fact,
+    snoozed_until,
+)
+from taskflow.task import Reminder, Task
 from tests.functions.commands import make_input
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
@@ -73,3 +86,96 @@ def test_a_fact_about_a_reminder() -> None:
     assert (fact.task_id, fact.title, fact.due_at, fact.key) == ("t", "T", task.due_at, "stream")
     assert (fact.reminder_id, fact.channels) == (task.reminders[0].id, ["webhook"])
     assert fact.remind_at == planned.remind_at and not fact.born_late
+
+
+# --- insisting ---------------------------------------------------------------------------------
+
+HOUR = timedelta(hours=1)
+AT = datetime(2026, 12, 31, 8, tzinfo=UTC)
+
+
+def repeating(pause: str = "PT1H") -> Task:
+    return make_task(reminders=[{"at": AT.isoformat(), "repeat": pause}])
+
+
+@pytest.mark.parametrize(
+    ("at", "wanted"),
+    [
+        (AT - HOUR, [AT]),
+        (AT, [AT, AT + HOUR]),
+        (AT + 0.5 * HOUR, [AT, AT + HOUR]),
+        (AT + HOUR, [AT, AT + 2 * HOUR]),
+        (AT + MOST_REPEATS * HOUR, [AT]),
+    ],
+)
+def test_a_repeating_one_comes_again_after_it_began(at: datetime, wanted: list[datetime]) -> None:
+    assert [one.remind_at for one in plan_reminders(repeating(), PARIS, at)] == wanted
+
+
+@given(st.integers(0, 2 * MOST_REPEATS * 60), st.sampled_from(["PT1H", "PT7M", "P1D"]))
+def test_what_is_planned_after_any_minute_is_known_as_planned(minutes: int, pause: str) -> None:
+    task = repeating(pause)
+    (reminder,) = task.reminders
+    for one in plan_reminders(task, PARIS, AT + timedelta(minutes=minutes)):
+        assert is_planned(task, PARIS, reminder.id, one.remind_at)
+        assert not is_planned(task, PARIS, reminder.id, one.remind_at + timedelta(seconds=1))
+        assert not is_planned(task, PARIS, "another", one.remind_at)
+
+
+@pytest.mark.parametrize("pause", ["PT59S", "P31D", "-PT5M", "soon", "", None, 5, "P9999999999D"])
+def test_pauses_are_a_minute_to_a_month(pause: object) -> None:
+    with pytest.raises(ValueError, match="from PT1M to P30D"):
+        read_pause(pause)
+
+
+QUIET = QuietHours("22:00", "07:00")
+
+
+@pytest.mark.parametrize(
+    ("quiet", "now", "until"),
+    [
+        (QUIET, "2026-12-01T20:59:59", None),
+        (QUIET, "2026-12-01T21:00:00", "2026-12-02T06:00:00"),
+        (QUIET, "2026-12-01T23:30:00", "2026-12-02T06:00:00"),
+        (QUIET, "2026-12-02T05:59:59", "2026-12-02T06:00:00"),
+        (QUIET, "2026-12-02T06:00:00", None),
+        (QuietHours("12:00", "13:00"), "2026-12-01T11:30:00", "2026-12-01T12:00:00"),
+        (QuietHours("12:00", "13:00"), "2026-12-01T10:30:00", None),
+        (QuietHours("12:00", "12:00"), "2026-12-01T11:00:00", None),
+        (None, "2026-12-01T23:00:00", None),
+        # The clocks change while the person sleeps; 02:30 does not exist on that morning.
+        (QUIET, "2026-03-28T23:30:00", "2026-03-29T05:00:00"),
+        (QUIET, "2026-10-24T23:30:00", "2026-10-25T06:00:00"),
+        (QuietHours("22:00", "02:30"), "2026-03-28T23:30:00", "2026-03-29T01:30:00"),
+    ],
+)
+def test_quiet_hours_end_on_the_persons_own_clock(
+    quiet: QuietHours | None, now: str, until: str | None
+) -> None:
+    wanted = datetime.fromisoformat(until).replace(tzinfo=UTC) if until else None
+    assert quiet_until(quiet, datetime.fromisoformat(now).replace(tzinfo=UTC), PARIS) == wanted
+
+
+@given(st.times(), st.times(), st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)))
+def test_what_is_held_is_held_for_a_day_at_most_and_then_not_again(
+    begin: time, until: time, moment: datetime
+) -> None:
+    quiet = QuietHours(f"{begin:%H:%M}", f"{until:%H:%M}")
+    now = moment.replace(tzinfo=UTC)
+    end = quiet_until(quiet, now, PARIS)
+    if end is not None:
+        assert now < end <= now + timedelta(hours=25)
+        assert quiet_until(quiet, end, PARIS) is None
+
+
+@pytest.mark.parametrize("text", ["24:00", "7:00", "07:60", "", "07:00:00"])
+def test_times_of_day_are_hours_and_minutes(text: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"from": text, "until": "07:00"}, QuietHours)
+
+
+def test_a_snooze_is_found_by_its_name() -> None:
+    task = make_task(**DUE, reminders=[{"before": "PT30M"}])
+    assert snoozed_until(task) is None
+    snooze = Reminder(id=derive_id("t", SNOOZE), at=AT)
+    assert snoozed_until(structs.replace(task, reminders=[*task.reminders, snooze])) == AT

@@ -1,7 +1,7 @@
 """What a reminder mail says: the time in the person's zone, late or not, and nothing forged."""
 
 import email
-from datetime import datetime
+from datetime import UTC, date, datetime
 from email import policy
 from email.message import EmailMessage
 from typing import Any
@@ -10,9 +10,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from icalendar import Calendar
+from icalendar import Event as CalendarEvent
 
 from functions.send_reminder.mail import LATE_FROM_SECONDS, compose_mail
-from functions.send_reminder.notice import Notice
+from functions.send_reminder.notice import Links, Notice
 
 NOTICE = Notice(
     delivery_id="5f0c-1",
@@ -170,3 +172,61 @@ def test_no_title_or_notes_add_a_header(title: str, notes: str) -> None:
 def test_an_address_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="no mail address"):
         compose_mail(NOTICE, "tasks@taskflow.example", "ann@example.com\r\nBcc: x@example.com")
+
+
+# --- what a person can do from it --------------------------------------------------------------
+
+LINKS = Links(
+    **{name: f"https://tasks.example/v1/answers/{name}" for name in Links.__struct_fields__}
+)
+
+
+def test_a_mail_can_be_answered_without_logging_in() -> None:
+    message = compose(links=LINKS)
+    for read in (read_text, read_html):
+        for name in Links.__struct_fields__:
+            assert f"https://tasks.example/v1/answers/{name}" in read(message)
+
+
+def test_a_mail_program_can_unsubscribe_with_one_click() -> None:
+    """RFC 8058: both headers, and an https address that needs nothing but a POST."""
+    message = compose(links=LINKS)
+    assert message["List-Unsubscribe"] == "<https://tasks.example/v1/answers/unsubscribe>"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert "List-Unsubscribe" not in compose()
+
+
+def test_the_longest_link_is_not_folded() -> None:
+    url = "https://" + "long." * 40 + "example/v1/answers/" + "x" * 60
+    raw = compose_mail(
+        msgspec.structs.replace(NOTICE, links=msgspec.structs.replace(LINKS, unsubscribe=url)),
+        "tasks@taskflow.example",
+        "ann@example.com",
+    ).as_bytes()
+    assert f"List-Unsubscribe: <{url}>\r\n".encode() in raw
+
+
+def read_calendar(message: EmailMessage) -> tuple[Calendar, CalendarEvent]:
+    (part,) = message.iter_attachments()
+    assert (part.get_content_type(), part.get_filename()) == ("text/calendar", "task.ics")
+    assert part.get_param("method") == "PUBLISH"
+    calendar = Calendar.from_ical(part.get_content())
+    (event,) = calendar.events
+    return calendar, event
+
+
+def test_the_due_time_is_attached_for_calendars() -> None:
+    calendar, event = read_calendar(compose(title="Pay rent; at once, \u5bb6\u8cc3"))
+    assert calendar["METHOD"] == "PUBLISH"
+    assert event.decoded("dtstart") == datetime(2026, 12, 31, 9, tzinfo=UTC)
+    assert str(event["SUMMARY"]) == "Pay rent; at once, \u5bb6\u8cc3"
+    assert (str(event["UID"]), str(event["URL"])) == ("t-1", NOTICE.link)
+
+
+def test_an_all_day_task_is_a_day_in_the_calendar() -> None:
+    _, event = read_calendar(compose(due_at=None, due_on="2026-12-31"))
+    assert event.decoded("dtstart") == date(2026, 12, 31)
+
+
+def test_without_a_due_date_there_is_no_calendar() -> None:
+    assert list(compose(due_at=None).iter_attachments()) == []

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from functions.send_reminder import webhook
+from functions.send_reminder import outward
 from functions.send_reminder.notice import DeliveryFailed, Notice, Receipt
 from functions.send_reminder.webhook import new_secret, send_webhook
 
@@ -314,14 +314,14 @@ async def test_a_wait_that_is_asked_for_is_reported(status: str) -> None:
     ],
 )
 def test_retry_after_is_seconds_or_a_date_within_bounds(text: str, wait: float | None) -> None:
-    assert webhook._read_retry_after(text, datetime(2026, 12, 31, 8, tzinfo=UTC)) == wait
+    assert outward.read_retry_after(text, datetime(2026, 12, 31, 8, tzinfo=UTC)) == wait
 
 
 @given(text=st.text() | st.text(alphabet="0123456789 :,+-JanFriGMT"))
 def test_no_retry_after_leaves_the_bounds(text: str) -> None:
-    wait = webhook._read_retry_after(text, datetime(2026, 12, 31, 8, tzinfo=UTC))
+    wait = outward.read_retry_after(text, datetime(2026, 12, 31, 8, tzinfo=UTC))
 
-    assert wait is None or 0 <= wait <= webhook.RETRY_AFTER_SECONDS
+    assert wait is None or 0 <= wait <= outward.RETRY_AFTER_SECONDS
 
 
 # --- servers that stall --------------------------------------------------------------------------
@@ -331,7 +331,7 @@ def test_no_retry_after_leaves_the_bounds(text: str) -> None:
 async def test_an_answer_that_never_comes_is_given_up(
     beginning: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhook, "TOTAL_SECONDS", 0.3)
+    monkeypatch.setattr(outward, "TOTAL_SECONDS", 0.3)
     stall = dripping(beginning) if beginning else silent
     async with endpoint(stall) as stranger:
         failure = await send_and_fail(stranger.url())
@@ -353,7 +353,7 @@ async def silent(writer: asyncio.StreamWriter) -> None:
 async def test_a_body_that_drips_changes_nothing_about_the_status(
     status: str, outcome: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhook, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(outward, "ANSWER_SECONDS", 0.1)
     head = f"HTTP/1.1 {status}\r\nContent-Length: 1000000\r\n\r\n".encode()
     async with endpoint(dripping(head)) as stranger:
         try:
@@ -558,9 +558,9 @@ def tls_for_hooks(
     context.load_cert_chain(certificate, key)
     context.sni_callback = lambda _socket, name, _context: asked_names.append(name)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    webhook._trust.cache_clear()
+    outward._trust.cache_clear()
     yield context
-    webhook._trust.cache_clear()
+    outward._trust.cache_clear()
 
 
 async def test_tls_asks_for_and_verifies_the_name_at_the_pinned_address(

@@ -22,7 +22,7 @@ from functions.send_reminder.main import main as send_reminder
 from functions.write_task.main import main as write_task
 from taskflow.database import Database
 from taskflow.dialects import Entry, Outcome
-from taskflow.events import CreateTask, Event, ReminderFact, TaskCommand, Tick, new_event
+from taskflow.events import CreateTask, Event, ReminderFact, TaskCommand, Tick, encode, new_event
 from taskflow.publish import ListPublisher
 from taskflow.serve import Main, Worker
 from taskflow.settings import Settings
@@ -37,7 +37,8 @@ SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 DELIVERIES = """
 SELECT id::text, reminder_id::text, task_id::text, user_id::text, channel_id::text, channel, due_at,
-    state, attempts, sent_at, late_by_seconds, reason, receipt, leased_until, lease
+    remind_at, next_at, state, attempts, sent_at, late_by_seconds, reason, receipt, leased_until,
+    lease
 FROM deliveries ORDER BY due_at, channel, id
 """
 
@@ -93,7 +94,28 @@ class World:
         for worker in self.workers:
             await worker.close()
 
-    async def add_channel(self, kind: str, at: str, confirmed: bool = True) -> str:
+    async def choose(self, **choices: Any) -> None:
+        """What the person wants for all of their reminders."""
+        text = encode(choices).decode()
+        await self.owner.execute("UPDATE users SET reminder_choices = $1", text)
+
+    async def answer(self, verb: str, delivery: dict[str, Any]) -> None:
+        """The person answers one delivery, as the gateway writes it down."""
+        await self.owner.execute(
+            "INSERT INTO reminder_answers (delivery_id, verb, user_id, task_id, reminder_id,"
+            " remind_at, at) SELECT id, $1, user_id, task_id, reminder_id, remind_at, $2"
+            " FROM deliveries WHERE id = $3",
+            *(verb, self.clock.now, delivery["id"]),
+        )
+
+    async def channel(self, kind: str) -> dict[str, Any]:
+        row = await self.owner.fetchrow("SELECT * FROM channels WHERE kind = $1", kind)
+        assert row is not None
+        return dict(row)
+
+    async def add_channel(
+        self, kind: str, at: str, confirmed: bool = True, secret: str | None = None
+    ) -> str:
         name = str(uuid4())
         await self.owner.execute(
             "INSERT INTO channels (id, user_id, kind, address, secret, confirmed_at, created_at)"
@@ -102,7 +124,7 @@ class World:
             self.user_id,
             kind,
             at,
-            SECRET if kind == "webhook" else None,
+            SECRET if kind == "webhook" else secret,
             NOW if confirmed else None,
             NOW,
         )
@@ -214,6 +236,7 @@ class Endpoint:
     status: str = "204 No Content"
     headers: str = ""
     requests: list[dict[str, str]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     came: asyncio.Event = field(default_factory=asyncio.Event)
     answers: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
@@ -224,7 +247,7 @@ class Endpoint:
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:-2]
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in head)}
-        await reader.readexactly(int(headers["content-length"]))
+        self.bodies.append(await reader.readexactly(int(headers["content-length"])))
         self.requests.append(headers)
         self.came.set()
         await self.answers.wait()
