@@ -5,19 +5,35 @@ export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench lock clean
+PAGE := web/out/index.html
+PAGE_SOURCES := $(shell find web/src web/public web/build -type f 2>/dev/null) web/package-lock.json web/next.config.ts
+
+.PHONY: help run page demo test test-platform test-web check bench bench-platform minikube lock clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 run: .venv/ready ## start everything; the page is at http://localhost:8080
+	@$(MAKE) --no-print-directory -s $(PAGE) || echo "TaskFlow starts without its page."
 	@$(BIN)/python -m local up
+
+page: $(PAGE) ## build the page; make run does it by itself
+
+$(PAGE): .venv/ready $(PAGE_SOURCES)
+	@web/build/page.sh
 
 demo: .venv/ready ## fill a demo account of the running system with lifelike tasks
 	@$(BIN)/python -m local demo
 
 test: .venv/ready ## all tests, on real PostgreSQL and Kafka
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -rs --ignore=tests/platform
+
+test-platform: .venv/ready ## the same functions on real Dapr sidecars and KEDA, where their programs are
+	@$(BIN)/python -m pytest tests/platform
+
+test-web: $(PAGE) ## every story of the page, in Chromium on the whole system
+	@web/build/page.sh --include=dev
+	@$(BIN)/python -m pytest -rs tests/web/stories.py
 
 check: .venv/ready ## ruff, mypy, import contracts, wiring
 	@$(BIN)/ruff check
@@ -29,13 +45,19 @@ check: .venv/ready ## ruff, mypy, import contracts, wiring
 bench: .venv/ready ## measure the running system against its bounds
 	@$(BIN)/python -m bench
 
+bench-platform: .venv/ready ## the same on real Kafka, Dapr sidecars and KEDA
+	@$(BIN)/python -m bench.platform
+
+minikube: ## everything on a cluster of one node: operators, image, functions
+	@infra/kubernetes/minikube/up.sh
+
 lock: .venv/ready ## resolve the dependencies anew, with hashes
 	@$(BIN)/python -m pip install -q uv
 	@$(BIN)/uv pip compile --universal --generate-hashes --group dev pyproject.toml \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links -q -o requirements.lock
 
 clean: ## remove what was built (tasks stay, in .taskflow)
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf web/out web/.next web/node_modules .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/ready: requirements.lock

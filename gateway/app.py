@@ -17,7 +17,10 @@ from gateway import (
     channels,
     commands,
     dead_letters,
+    delivery_log,
     live,
+    reminder_answers,
+    reminder_choices,
     reminders,
     series,
     sessions,
@@ -30,16 +33,17 @@ from gateway.context import Context
 from gateway.direct import Direct
 from gateway.feeds import Feeds
 from gateway.identity import AccountState
-from gateway.limits import Limiter, limit_rate
+from gateway.limits import limit_rate, open_limits
 from gateway.measure import Measured
 from gateway.openid import open_issuer
 from gateway.outcomes import Outcomes
 from gateway.problems import handle_errors
 from gateway.schemas import components
+from gateway.web import serve_page
 from taskflow.publish import Publisher, open_publisher
 from taskflow.settings import Settings, read_settings
 
-OPEN = (accounts, sessions, system)
+OPEN = (accounts, sessions, system, reminder_answers)
 SIGNED_IN = (
     task_batch,
     audit,
@@ -49,6 +53,8 @@ SIGNED_IN = (
     tags,
     changes,
     live,
+    reminder_choices,
+    delivery_log,
     reminders,
     channels,
     api_tokens,
@@ -62,12 +68,19 @@ def create_app(settings: Settings | None = None, publisher: Publisher | None = N
 
     @asynccontextmanager
     async def live_on(app: FastAPI) -> AsyncIterator[None]:
-        async with open_context(settings, publisher or open_publisher(settings.publish)) as context:
-            app.state.context = context
+        way_out = publisher or open_publisher(settings.publish)
+        async with open_context(settings, way_out) as context, open_limits(settings) as limits:
+            app.state.context, app.state.limits = context, limits
             yield
 
-    app = FastAPI(title="TaskFlow", version="1", lifespan=live_on, openapi_url="/openapi.json")
-    app.state.limiter = Limiter(settings.rate_limit)
+    app = FastAPI(
+        title="TaskFlow",
+        version="1",
+        lifespan=live_on,
+        openapi_url="/openapi.json",
+        # A body without a type is JSON, on every route: a cookie alone proves nothing anyway.
+        strict_content_type=False,
+    )
     app.add_middleware(Measured)
     handle_errors(app)
     app.router.routes.insert(0, Direct(module.router for module in SIGNED_IN))
@@ -76,6 +89,7 @@ def create_app(settings: Settings | None = None, publisher: Publisher | None = N
     for module in SIGNED_IN:
         limited = [] if module is live else [Depends(limit_rate)]
         app.include_router(module.router, dependencies=limited)
+    serve_page(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
 

@@ -1,0 +1,48 @@
+/** The stories of operators and outages: the machine room, dead letters, and a gateway that dies in the middle. */
+import assert from "node:assert/strict"
+import { readFileSync, readdirSync } from "node:fs"
+import { BASE, PASSWORD, add, live, logIn, row, settled, story, until } from "./browser.mjs"
+
+const ADMIN = "admin@example.com"
+
+/** The gateway's process: the child of the platform that serves it. */
+function gateway() {
+  const platform = process.env.PAGE_PLATFORM
+  return Number(readdirSync("/proc").filter((name) => /^\d+$/.test(name)).find((pid) => {
+    try {
+      const parent = /\) \S (\d+) /.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))[1]
+      return parent === platform && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("gateway.app")
+    } catch {
+      return false
+    }
+  }))
+}
+
+story("a gateway that dies in the middle loses nothing and is no error to the person", async (page, world) => {
+  const ask = await world.device()
+  await add(page, "before")
+  await settled(page)
+  process.kill(gateway(), "SIGKILL")
+  await add(page, "during one")
+  await add(page, "during two")
+  await row(page, "during two").waitFor()
+  await live(page)
+  await settled(page)
+  const titles = (await ask("GET", "/v1/tasks")).items.map((task) => task.title).sort()
+  assert.deepEqual(titles, ["before", "during one", "during two"])
+  await ask("POST", "/v1/tasks", { title: "seen after it came back", due_on: new Date().toISOString().slice(0, 10) })
+  await row(page, "seen after it came back").waitFor()
+})
+
+story("an admin sees functions wake and sleep, and no dead letters", async (page, world) => {
+  await logIn(page, ADMIN, PASSWORD)
+  const ask = await world.device()
+  await page.goto(new URL("/machine", BASE).href)
+  await page.getByText(/\d of \d functions awake/).waitFor()
+  await until(async () => /^0 of/.test(await page.getByText(/\d of \d functions awake/).innerText()), "all sleep", 60_000)
+  await ask("POST", "/v1/tasks", { title: "wake up" })
+  await page.getByRole("listitem").filter({ hasText: "write-task woke" }).waitFor()
+  await page.getByRole("listitem").filter({ hasText: "write-task went to sleep" }).waitFor({ timeout: 60_000 })
+  await page.goto(new URL("/letters", BASE).href)
+  await page.getByText("No dead letters.").waitFor()
+}, { stranger: true })

@@ -1,0 +1,57 @@
+/** A list as rows on screen: headings between tasks, and the line of now; pure. */
+import type { Task } from "@/api/shapes"
+import { type Here, type View, dueDate, dueTime } from "./spec"
+import { toLocal } from "@/text/zone"
+
+export type Row =
+  | { kind: "task"; key: string; task: Task }
+  | { kind: "heading"; key: string; heading: "overdue" | "allDay" | "day"; date: string; count: number }
+  | { kind: "now"; key: "now"; time: string }
+
+const asRow = (task: Task): Row => ({ kind: "task", key: task.id, task })
+
+export function rowsOf(tasks: readonly Task[], view: View, at: Here): Row[] {
+  if (view === "today") return today(tasks, at)
+  if (view === "upcoming") return byDay(tasks, (task) => dueDate(task, at.zone))
+  if (view === "done") return byDay(tasks, (task) => toLocal(task.completed_at ?? task.updated_at, at.zone).slice(0, 10))
+  return tasks.map(asRow)
+}
+
+/** What is late from other days, what has all day, and the day's times with now between them. */
+function today(tasks: readonly Task[], at: Here): Row[] {
+  const late = tasks.filter((task) => (dueDate(task, at.zone) ?? "") < at.today)
+  const here = tasks.filter((task) => dueDate(task, at.zone) === at.today)
+  const allDay = here.filter((task) => task.due_on)
+  const timed = here.filter((task) => task.due_at)
+  return [
+    ...section("overdue", at.today, late),
+    ...(late.length > 0 ? section("day", at.today, here).slice(0, 1) : []),
+    ...allDay.map(asRow),
+    ...withNow(timed, at),
+  ]
+}
+
+function section(heading: "overdue" | "day", date: string, tasks: readonly Task[]): Row[] {
+  if (tasks.length === 0) return []
+  return [{ kind: "heading", key: `${heading} ${date}`, heading, date, count: tasks.length }, ...tasks.map(asRow)]
+}
+
+function withNow(timed: readonly Task[], at: Here): Row[] {
+  if (timed.length === 0) return []
+  const time = toLocal(at.now, at.zone).slice(11, 16)
+  const past = timed.filter((task) => (dueTime(task, at.zone) ?? "") <= time)
+  const later = timed.slice(past.length)
+  return [...past.map(asRow), { kind: "now", key: "now", time }, ...later.map(asRow)]
+}
+
+function byDay(tasks: readonly Task[], dayOf: (task: Task) => string | null): Row[] {
+  const rows: Row[] = []
+  let from = 0
+  for (let n = 1; n <= tasks.length; n += 1) {
+    const date = dayOf(tasks[from]!) ?? ""
+    if (n < tasks.length && dayOf(tasks[n]!) === date) continue
+    rows.push(...section("day", date, tasks.slice(from, n)))
+    from = n
+  }
+  return rows
+}

@@ -1,0 +1,177 @@
+/** What a list shows and in which order: read from the address and written to it, asked of the server, and decided here for what changed since it was asked; pure. */
+import type { Priority, Status, Task } from "@/api/shapes"
+import { addDays, dateIn, toInstant, toLocal } from "@/text/zone"
+
+export const VIEWS = ["today", "upcoming", "overdue", "done", "all"] as const
+export type View = (typeof VIEWS)[number]
+export const SORTS = ["due_at", "-priority", "title", "-created_at", "-updated_at", "relevance"] as const
+
+export type Spec = {
+  view: View
+  status: Status | null
+  priority: Priority | null
+  tags: string[]
+  q: string
+  filter: string
+  sort: string
+}
+/** Where and when the person is. */
+export type Here = { now: Date; zone: string; today: string }
+
+export function here(zone: string, now: Date): Here {
+  return { now, zone, today: dateIn(zone, now) }
+}
+
+// --- the address -------------------------------------------------------------------------------
+
+const STATUSES = ["open", "done", "cancelled"]
+const PRIORITIES = ["high", "medium", "low", "none"]
+const oneOf = <T extends string>(value: string | null, offered: readonly string[]): T | null =>
+  value !== null && offered.includes(value) ? (value as T) : null
+
+/** The list that an address names; what it does not understand it leaves out. */
+export function readSpec(query: URLSearchParams): Spec {
+  return {
+    view: oneOf<View>(query.get("view"), VIEWS) ?? "today",
+    status: oneOf<Status>(query.get("status"), STATUSES),
+    priority: oneOf<Priority>(query.get("priority"), PRIORITIES),
+    tags: query.getAll("tag").filter(Boolean),
+    q: query.get("q") ?? "",
+    filter: query.get("filter") ?? "",
+    sort: query.get("sort") ?? "",
+  }
+}
+
+/** The address of a list, the usual left out. */
+export function writeSpec(spec: Spec): URLSearchParams {
+  const query = new URLSearchParams()
+  if (spec.view !== "today") query.set("view", spec.view)
+  for (const name of ["status", "priority", "q", "filter", "sort"] as const) {
+    if (spec[name]) query.set(name, spec[name])
+  }
+  for (const tag of spec.tags) query.append("tag", tag)
+  return query
+}
+
+/** Whether anything narrows the list beyond its view. */
+export function isNarrowed(spec: Spec): boolean {
+  return Boolean(spec.status || spec.priority || spec.tags.length || spec.q.trim() || spec.filter.trim())
+}
+
+// --- the question ------------------------------------------------------------------------------
+
+const USUAL_SORT: Record<View, string> = {
+  today: "due_at", upcoming: "due_at", overdue: "due_at", done: "-updated_at", all: "-created_at",
+}
+
+export function sortOf(spec: Spec): string {
+  if (spec.sort && (spec.sort !== "relevance" || spec.q.trim())) return spec.sort
+  return spec.q.trim() && spec.view === "all" && !spec.filter ? "relevance" : USUAL_SORT[spec.view]
+}
+
+/** The parameters of GET /v1/tasks. All-day tasks stand at midnight in UTC there, so a day more is asked for on each side and `matches` decides. */
+export function askFor(spec: Spec, { zone, today, now }: Here): URLSearchParams {
+  const query = new URLSearchParams({ sort: sortOf(spec), limit: "200" })
+  const status = spec.status ?? (spec.view === "done" ? "done" : spec.view === "all" ? null : "open")
+  if (status) query.set("status", status)
+  if (spec.priority) query.set("priority", spec.priority)
+  for (const tag of spec.tags) query.append("tag", tag)
+  if (spec.q.trim()) query.set("q", spec.q.trim())
+  if (spec.filter.trim()) query.set("filter", spec.filter.trim())
+  const midnight = (days: number) => toInstant(addDays(today, days), zone).toISOString()
+  if (spec.view === "today") query.set("due_before", midnight(2))
+  if (spec.view === "upcoming") query.set("due_after", midnight(0))
+  // By the minute, so that the same list is the same question.
+  if (spec.view === "overdue") query.set("due_before", new Date(Math.ceil(now.getTime() / 60_000) * 60_000).toISOString())
+  return query
+}
+
+// --- the decision ------------------------------------------------------------------------------
+
+/** The local date of a task's due time. */
+export function dueDate(task: Task, zone: string): string | null {
+  return task.due_on ?? (task.due_at ? toLocal(task.due_at, zone).slice(0, 10) : null)
+}
+
+/** The local time of day, HH:MM; null for all day. */
+export function dueTime(task: Task, zone: string): string | null {
+  return task.due_at ? toLocal(task.due_at, zone).slice(11, 16) : null
+}
+
+export function isOverdue(task: Task, { now, today }: Here): boolean {
+  if (task.status !== "open") return false
+  return task.due_on ? task.due_on < today : task.due_at !== null && Date.parse(task.due_at) < now.getTime()
+}
+
+/** Whether a task belongs to a list, as far as the page can know: words are looked up as beginnings. */
+export function matches(task: Task, spec: Spec, at: Here): boolean {
+  return inView(task, spec, at) && narrowedTo(task, spec)
+}
+
+function inView(task: Task, { view, status }: Spec, at: Here): boolean {
+  if (view === "all") return status === null || task.status === status
+  if (view === "done") return task.status === (status ?? "done")
+  if (task.status !== (status ?? "open")) return false
+  if (view === "overdue") return isOverdue(task, at)
+  const date = dueDate(task, at.zone)
+  if (date === null) return false
+  return view === "today" ? date <= at.today : date > at.today
+}
+
+function narrowedTo(task: Task, { priority, tags, q }: Spec): boolean {
+  if (priority && task.priority !== priority) return false
+  const keys = task.tags.map((tag) => tag.toLowerCase())
+  if (!tags.every((tag) => keys.includes(tag.toLowerCase()))) return false
+  return containsWords(task, q)
+}
+
+/** Lower case without accents. */
+export function fold(text: string): string {
+  return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase()
+}
+
+export function wordsOf(q: string): string[] {
+  return fold(q).match(/[\p{L}\p{N}]+/gu) ?? []
+}
+
+function containsWords(task: Task, q: string): boolean {
+  const words = wordsOf(q)
+  if (words.length === 0) return true
+  const text = fold(`${task.title} ${task.tags.join(" ")} ${task.notes}`)
+  return words.every((word) => text.includes(word))
+}
+
+// --- the order ---------------------------------------------------------------------------------
+
+const RANK: Record<Priority, number> = { high: 3, medium: 2, low: 1, none: 0 }
+type Key = string | number | null
+
+function keyOf(task: Task, name: string): Key {
+  if (name === "due_at") return task.due_on ? Date.parse(`${task.due_on}T00:00Z`) : task.due_at ? Date.parse(task.due_at) : null
+  if (name === "priority") return RANK[task.priority]
+  if (name === "title") return task.title.toLowerCase()
+  if (name === "updated_at") return Date.parse(task.updated_at)
+  return Date.parse(task.created_at)
+}
+
+/** How two tasks stand to each other in an order, nulls last; as the server sorts. */
+export function compareBy(sort: string): (one: Task, other: Task) => number {
+  const keys = sort.split(",").map((part) => part.trim()).filter((part) => part && part !== "relevance")
+  return (one, other) => {
+    for (const key of keys) {
+      const order = compareKey(key, one, other)
+      if (order !== 0) return order
+    }
+    const last = keys.at(-1)?.startsWith("-") ? -1 : 1
+    return one.id < other.id ? -last : one.id > other.id ? last : 0
+  }
+}
+
+function compareKey(key: string, one: Task, other: Task): number {
+  const name = key.replace(/^-/, "")
+  const [a, b] = [keyOf(one, name), keyOf(other, name)]
+  if (a === b) return 0
+  if (a === null) return 1
+  if (b === null) return -1
+  return (a < b ? -1 : 1) * (key.startsWith("-") ? -1 : 1)
+}

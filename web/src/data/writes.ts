@@ -1,0 +1,87 @@
+/** What a person does to tasks, before the server has said anything: operations, and a task as it looks with them applied; pure. */
+import type { Priority, Recurrence, Reminder, Scope, Task } from "@/api/shapes"
+import { toInstant } from "@/text/zone"
+
+export type Fields = {
+  title?: string
+  notes?: string
+  priority?: Priority
+  tags?: string[]
+  due_at?: string | null
+  due_on?: string | null
+  timezone?: string | null
+  recurrence?: Partial<Recurrence> | null
+  reminders?: Reminder[]
+}
+export type Field = keyof Fields
+export type Action = "complete" | "reopen" | "cancel" | "delete" | "skip"
+export type Operation =
+  | { op: "create"; id: string; task: Fields }
+  | { op: "update"; id: string; changes: Fields; base: Fields; version: number; scope?: Scope }
+  | { op: Action; id: string; scope?: Scope }
+  | { op: "snooze"; id: string; until: string }
+
+export type Conflict = { field: Field; mine: unknown; theirs: unknown }
+export type Entry = {
+  /** The Idempotency-Key: the same write is the same request, however often it is sent. */
+  key: string
+  person: string
+  at: number
+  /** Not sent before: until then it can be undone as if it had never been. */
+  hold: number
+  operations: Operation[]
+  state: "waiting" | "sending" | "refused" | "conflict"
+  attempts: number
+  reason?: string
+  conflicts?: Conflict[]
+  current?: Task
+}
+
+/** The instant or date of a due time that may still be wall-clock time. */
+function settleDue(task: Task): Task {
+  const { due_at, timezone } = task
+  if (!due_at || /(Z|[+-]\d\d:\d\d)$/.test(due_at)) return task
+  return { ...task, due_at: toInstant(due_at, timezone ?? "UTC").toISOString() }
+}
+
+function blank(id: string, person: string, at: number): Task {
+  const now = new Date(at).toISOString()
+  return {
+    id, title: "", notes: "", status: "open", priority: "none", tags: [], due_at: null, due_on: null,
+    timezone: null, recurrence: null, reminders: [], series_id: null, recurrence_id: null, version: 0,
+    created_at: now, updated_at: now, completed_at: null, created_by: person,
+  }
+}
+
+const STATUS: Partial<Record<Operation["op"], Task["status"]>> = {
+  complete: "done", reopen: "open", cancel: "cancelled",
+}
+
+/** `task` after one operation; null where nothing is left of it. */
+export function applyOperation(task: Task | null, one: Operation, entry: Entry): Task | null {
+  if (one.op === "create") {
+    return settleDue({ ...(task ?? blank(one.id, entry.person, entry.at)), ...(one.task as Partial<Task>) })
+  }
+  if (!task || one.op === "delete" || one.op === "skip") return null
+  if (one.op === "update") return settleDue({ ...task, ...(one.changes as Partial<Task>) })
+  if (one.op === "snooze") return task
+  const status = STATUS[one.op] ?? task.status
+  const done = status === "done" ? new Date(entry.at).toISOString() : null
+  return { ...task, status, completed_at: done }
+}
+
+/** `task` with everything that waits for the server. */
+export function applyEntries(task: Task | null, id: string, entries: readonly Entry[]): Task | null {
+  let shown = task
+  for (const entry of entries) {
+    if (entry.state === "refused") continue
+    for (const one of entry.operations) if (one.id === id) shown = applyOperation(shown, one, entry)
+  }
+  return shown
+}
+
+/** The fields of `task` that `changes` would replace, as they are now. */
+export function baseOf(task: Task, changes: Fields): Fields {
+  const names = Object.keys(changes) as Field[]
+  return Object.fromEntries(names.map((name) => [name, task[name]])) as Fields
+}

@@ -1,0 +1,1 @@
+export { Letters as default } from "@/screens/letters"

@@ -1,0 +1,1 @@
+export { Machine as default } from "@/screens/machine"

@@ -1,0 +1,1 @@
+export { Month as default } from "@/screens/calendar"

@@ -1,0 +1,78 @@
+/** When a task is due: a date by calendar or word, and a time of day or none. */
+import * as Popover from "@radix-ui/react-popover"
+import { ChevronLeft, ChevronRight, X } from "lucide-react"
+import { DayPicker } from "react-day-picker"
+import { type Task } from "@/api/shapes"
+import { useDesk, useSaying } from "@/data/desk"
+import { dueDate, dueTime, isOverdue } from "@/data/spec"
+import type { Fields } from "@/data/writes"
+import { type Saying, sayDate, sayDue, sayWeekday } from "@/text/say"
+import { addDays, weekday } from "@/text/zone"
+
+/** The change that makes a task due on `date`, at `time` or all day. A task keeps its own zone. */
+export function dueChange(task: Task, date: string, time: string | null, zone: string): Fields {
+  if (time) return { due_at: `${date}T${time}`, due_on: null, timezone: task.timezone ?? zone }
+  return { due_on: date, due_at: null, timezone: null }
+}
+
+const NO_DUE: Fields = { due_on: null, due_at: null, timezone: null, recurrence: null }
+
+export function DueField({ task, change }: { task: Task; change: (changes: Fields) => void }) {
+  const saying = useSaying()
+  const { user } = useDesk()
+  const zone = task.timezone ?? user.timezone
+  const date = dueDate(task, zone)
+  const time = dueTime(task, zone)
+  const set = (day: string, clock: string | null) => change(dueChange(task, day, clock, user.timezone))
+  return (
+    <div className="flex items-center">
+      <Popover.Root>
+        <Popover.Trigger className={`min-h-9 rounded-md px-2 text-left text-base hover:bg-hover max-md:min-h-11 ${date ? (isOverdue(task, saying.at) ? "text-late" : "") : "text-faint"}`}>{date ? sayDue(task, saying) : saying.t.due.pick}</Popover.Trigger>
+        <Popover.Portal>
+          <Popover.Content aria-label={saying.t.fields.due_at} align="start" sideOffset={4} collisionPadding={12} className="floating appear w-76 p-3">
+            <Presets saying={saying} pick={(day) => set(day, time)} />
+            <Calendar saying={saying} date={date} pick={(day) => set(day, time)} />
+            <label className="mt-2 flex items-center gap-3 border-t border-line pt-3 text-sm text-soft">{saying.t.due.time}
+              <input type="time" className="field w-32 py-1" value={time ?? ""} onChange={(event) => date && set(date, event.target.value || null)} disabled={!date} />
+              {zone !== user.timezone && <span className="text-xs text-faint">{saying.t.due.zone(zone)}</span>}
+            </label>
+          </Popover.Content>
+        </Popover.Portal>
+      </Popover.Root>
+      {date && <button className="icon-button" aria-label={saying.t.due.clear} onClick={() => change(task.recurrence ? NO_DUE : { due_on: null, due_at: null, timezone: null })}><X size={15} /></button>}
+    </div>
+  )
+}
+
+function Presets({ saying: { t, at }, pick }: { saying: Saying; pick: (day: string) => void }) {
+  const days: [string, string][] = [
+    [t.due.today, at.today], [t.due.tomorrow, addDays(at.today, 1)],
+    [t.due.weekend, addDays(at.today, (5 - weekday(at.today) + 7) % 7)], [t.due.nextWeek, addDays(at.today, 7 - weekday(at.today))],
+  ]
+  return <div className="mb-2 grid grid-cols-2 gap-1">{days.map(([name, day]) => <button key={name} className="quiet justify-start" onClick={() => pick(day)}>{name}</button>)}</div>
+}
+
+// The picker thinks in the browser's zone; a date at noon is the same date everywhere.
+const asDay = (date: string) => new Date(`${date}T12:00`)
+const asDate = (day: Date) => `${day.getFullYear()}-${String(day.getMonth() + 1).padStart(2, "0")}-${String(day.getDate()).padStart(2, "0")}`
+
+const LOOKS = {
+  months: "relative", month_caption: "flex h-9 items-center px-2 text-sm font-semibold", nav: "absolute top-0 right-0 z-1 flex",
+  button_previous: "icon-button", button_next: "icon-button", month_grid: "w-full border-collapse", weekday: "h-8 text-xs font-normal text-faint",
+  day: "p-0 text-center", day_button: "figures size-9 rounded-md text-sm hover:bg-hover", today: "font-bold text-accent",
+  selected: "[&>button]:bg-accent [&>button]:text-on-accent", outside: "text-faint",
+}
+
+export function Calendar({ saying, date, pick }: { saying: Saying; date: string | null; pick: (day: string) => void }) {
+  const { locale, at } = saying
+  const caption = new Intl.DateTimeFormat(locale, { month: "long", year: "numeric" })
+  return (
+    <DayPicker
+      mode="single" weekStartsOn={1} showOutsideDays fixedWeeks classNames={LOOKS} today={asDay(at.today)}
+      defaultMonth={asDay(date ?? at.today)} selected={date ? asDay(date) : undefined} onSelect={(day) => day && pick(asDate(day))}
+      formatters={{ formatCaption: (month) => caption.format(month), formatWeekdayName: (day) => sayWeekday((day.getDay() + 6) % 7, locale, "narrow") }}
+      labels={{ labelDayButton: (day) => sayDate(asDate(day), { ...saying, at: { ...at, today: "0001-01-01" } }), labelNext: () => saying.t.calendar.next, labelPrevious: () => saying.t.calendar.previous }}
+      components={{ Chevron: ({ orientation }) => (orientation === "left" ? <ChevronLeft size={17} /> : <ChevronRight size={17} />) }}
+    />
+  )
+}

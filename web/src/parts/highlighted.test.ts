@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest"
+import type { Task } from "@/api/shapes"
+import { rowsOf } from "@/data/rows"
+import { here } from "@/data/spec"
+import { piecesOf } from "./highlighted"
+
+const marked = (text: string, ...words: string[]) => piecesOf(text, words).map((one) => (one.marked ? `[${one.text}]` : one.text)).join("")
+
+describe("marks", () => {
+  it.each([
+    ["Crème brûlée", ["creme"], "[Crème] brûlée"],
+    ["Book the train, book the room", ["book"], "[Book] the train, [book] the room"],
+    ["<b>bold</b>", ["b"], "<[b]>[b]old</[b]>"],
+    ["nothing", ["x"], "nothing"],
+    ["👩‍👩‍👧 family", ["family"], "👩‍👩‍👧 [family]"],
+  ])("%s", (text, words, expected) => {
+    expect(marked(text, ...words)).toBe(expected)
+    expect(piecesOf(text, words).map((one) => one.text).join("")).toBe(text)
+  })
+})
+
+describe("rows", () => {
+  const at = here("Europe/Paris", new Date("2026-11-23T10:00Z"))
+  const task = (id: string, fields: Partial<Task>) => ({ id, status: "open", due_at: null, due_on: null, ...fields }) as Task
+  it("puts now between what has passed and what comes", () => {
+    const tasks = [
+      task("late", { due_on: "2026-11-20" }), task("day", { due_on: "2026-11-23" }),
+      task("past", { due_at: "2026-11-23T08:00:00Z" }), task("next", { due_at: "2026-11-23T15:00:00Z" }),
+    ]
+    expect(rowsOf(tasks, "today", at).map((row) => row.key)).toEqual([
+      "overdue 2026-11-23", "late", "day 2026-11-23", "day", "past", "now", "next",
+    ])
+  })
+  it("groups what comes by its day", () => {
+    const tasks = [task("a", { due_on: "2026-11-24" }), task("b", { due_on: "2026-11-24" }), task("c", { due_on: "2026-11-25" })]
+    expect(rowsOf(tasks, "upcoming", at).map((row) => row.key)).toEqual(["day 2026-11-24", "a", "b", "day 2026-11-25", "c"])
+  })
+})
