@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PAGE := web/out/index.html
 PAGE_SOURCES := $(shell find web/src web/public web/build -type f 2>/dev/null) web/package-lock.json web/next.config.ts
 
-.PHONY: help run page demo test test-platform test-web check bench bench-platform minikube lock clean
+.PHONY: help run demo test test-platform test-web check bench minikube lock
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -16,8 +16,6 @@ help: ## show this list
 run: .venv/ready ## start everything; the page is at http://localhost:8080
 	@$(MAKE) --no-print-directory -s $(PAGE) || echo "TaskFlow starts without its page."
 	@$(BIN)/python -m local up
-
-page: $(PAGE) ## build the page; make run does it by itself
 
 $(PAGE): .venv/ready $(PAGE_SOURCES)
 	@web/build/page.sh
@@ -45,9 +43,6 @@ check: .venv/ready ## ruff, mypy, import contracts, wiring
 bench: .venv/ready ## measure the running system against its bounds
 	@$(BIN)/python -m bench
 
-bench-platform: .venv/ready ## the same on real Kafka, Dapr sidecars and KEDA
-	@$(BIN)/python -m bench.platform
-
 minikube: ## everything on a cluster of one node: operators, image, functions
 	@infra/kubernetes/minikube/up.sh
 
@@ -55,10 +50,6 @@ lock: .venv/ready ## resolve the dependencies anew, with hashes
 	@$(BIN)/python -m pip install -q uv
 	@$(BIN)/uv pip compile --universal --generate-hashes --group dev pyproject.toml \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links -q -o requirements.lock
-
-clean: ## remove what was built (tasks stay, in .taskflow)
-	rm -rf web/out web/.next web/node_modules .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/ready: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("TaskFlow needs Python 3.11 or newer; this is %d.%d. Say make PYTHON=python3.12, say." % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'

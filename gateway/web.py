@@ -52,7 +52,7 @@ NOT_BUILT = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <h1>The page is not built yet</h1>
 <p>TaskFlow itself is running; its interface is at <a href="/docs">/docs</a>.</p>
-<p>To build the page, say <code>make page</code> in TaskFlow's folder (it needs to reach npm once),
+<p>To build the page, say <code>make run</code> in TaskFlow's folder (it needs to reach npm once),
 then load this again. Nothing has to be started anew.</p>
 </html>
 """

@@ -40,6 +40,7 @@ from taskflow.occurrences import (
     end_before,
     find_occurrence,
     iterate_occurrences,
+    next_occurrence,
     split_count,
 )
 from taskflow.read_task import (
@@ -295,13 +296,11 @@ def _restate(
         return _change_content(command, state, series, new, at)
     followed, changed = _follow_series(command, state, series, new, split=split)
     old_id = new.recurrence_id or ""
-    new = structs.replace(
-        new,
-        series_id=followed.id,
-        recurrence=followed.recurrence,
+    if DATES & command.changes.given().keys():
         # A task that moved on with its rule stands at the new date, which must not come again.
-        recurrence_id=followed.anchor if split else max(old_id, followed.anchor),
-    )
+        place = followed.anchor if split else max(old_id, followed.anchor)
+        new = structs.replace(new, recurrence_id=place)
+    new = structs.replace(new, series_id=followed.id, recurrence=followed.recurrence)
     decision = _state_again(command, state.tasks[new.id], new, followed, at)
     others = _restate_others(command, state, (series, followed), new, at)
     facts = [*decision.facts, *others]
@@ -368,13 +367,21 @@ def _follow_series(
         version=series.version + 1,
         recurrence=recurrence,
         # What was moved alone does not move what follows it.
-        anchor=write_due(new) if DATES & given else here,
+        anchor=write_due(new) if DATES & given else _anchor_from(here, series),
         timezone=new.timezone if DATES & given else series.timezone,
         template=_template(new),
         used=1 + sum(_stays(command, one, series) for one in _later_of(command, series, state)),
     )
     left = structs.replace(series, recurrence=ended, version=series.version + 1)
     return followed, [left] if split else []
+
+
+def _anchor_from(recurrence_id: str, series: Series) -> str:
+    """Where the same dates go on from. An added date has a time of its own, which is not theirs."""
+    if recurrence_id not in series.recurrence.rdates:
+        return recurrence_id
+    following = next_occurrence(series.dates, recurrence_id)
+    return following.recurrence_id if following else recurrence_id
 
 
 def _used_before(recurrence_id: str, series: Series, state: State) -> int:

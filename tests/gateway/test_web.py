@@ -133,7 +133,7 @@ async def test_a_page_that_is_not_built_says_how(tmp_path: Path) -> None:
     async with serve(tmp_path / "out") as client:
         answer = await client.get("/")
         assert answer.status_code == 503
-        assert "make page" in answer.text
+        assert "make run" in answer.text
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "index.html").write_text(INDEX)
         assert (await client.get("/")).text == INDEX

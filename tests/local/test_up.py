@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer
 
 from local.kafka import Kafka
 from local.process import choose_port
-from local.up import keep_secret
+from local.up import child_environment, keep_secret
 from taskflow.events import CreateTask, encode, new_event
 from taskflow.settings import Settings
 from taskflow.task import TaskInput
@@ -207,3 +207,8 @@ async def test_a_wrong_setting_is_named(home: Home, kafka: Kafka, name: str) -> 
     told, _ = await process.communicate()
     assert process.returncode == 1
     assert name.encode() in told
+
+
+def test_at_home_webhooks_may_stay_on_the_machine() -> None:
+    assert child_environment({})["TASKFLOW_WEBHOOK_ALLOW"] == "127.0.0.0/8,::1/128"
+    assert child_environment({"TASKFLOW_WEBHOOK_ALLOW": ""})["TASKFLOW_WEBHOOK_ALLOW"] == ""

@@ -78,11 +78,12 @@ class Stage:
 
     async def until_done(self, *subscriptions: tuple[str, str]) -> None:
         """Returns when each (group, topic) has committed everything."""
+        for group, topic in subscriptions:
 
-        async def is_done() -> bool:
-            return not any([await self.log.lag(*one) for one in subscriptions])
+            async def is_done(group: str = group, topic: str = topic) -> bool:
+                return not await self.log.lag(group, topic)
 
-        await until(is_done, f"all of {subscriptions} done")
+            await until(is_done, f"all of {topic} done by {group}")
 
     async def dead_letters(self, *app_ids: str) -> list[Any]:
         """The records in their dead-letter topics."""

@@ -884,3 +884,13 @@ def test_completion_passes_over_what_is_left_out() -> None:
 def test_a_preview_of_a_thousand_takes_few_steps(rule: str) -> None:
     series = make_series(MONDAY, PARIS, rule)
     assert count_calls(lambda: preview(series, 1000)) < 3 * MOST_CALLS
+
+
+def test_a_monday_evening_in_new_york_stays_a_monday() -> None:
+    """In UTC it is Tuesday already."""
+    series = make_series(
+        datetime(2026, 1, 5, 20, 30), NEW_YORK, frequency="weekly", weekdays=["MO"]
+    )
+    found = list(islice(iterate_occurrences(series), 60))
+    assert {one.local.weekday() for one in found} == {0}
+    assert {one.due_at.weekday() for one in found if one.due_at} == {1}

@@ -25,7 +25,7 @@ def story() -> Story:
         for words, found in (
             ("Chromium is absent", any(shutil.which(name) for name in BROWSERS)),
             ("Node is absent", shutil.which("node") is not None),
-            ("the page is not built (make page)", PAGE.exists()),
+            ("the page is not built (make run builds it)", PAGE.exists()),
             ("its test driver is not fetched (make test-web)", DRIVER.exists()),
         )
         if not found

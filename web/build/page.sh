@@ -25,7 +25,7 @@ is_fetched() {
 if ! is_fetched; then
     echo "Fetching what the page is built with (once, less than a minute)"
     npm ci $with --loglevel=error --no-progress --fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=20000 ||
-        { echo "npm could not be reached, so the page is not built; say make page when it can." >&2; exit 1; }
+        { echo "npm could not be reached, so the page is not built; say make run again when it can." >&2; exit 1; }
     touch node_modules/.fetched"$with"
 fi
 
