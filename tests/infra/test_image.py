@@ -17,7 +17,7 @@ import httpx
 import pytest
 import yaml
 
-from infra.image.select_packages import AT_HOME, read_blocks, read_name, read_wanted
+from infra.image.select_packages import read_blocks, read_name, read_wanted
 from local import process
 from tests.conftest import address
 from tests.infra.render import ROOT
@@ -56,10 +56,9 @@ def test_a_requirement_is_known_by_its_name(requirement: str, name: str) -> None
 
 def test_what_only_a_home_runs_stays_at_home() -> None:
     text = (ROOT / "pyproject.toml").read_text()
-    wanted = {read_name(one) for one in read_wanted(text)}
-    declared = {read_name(one) for one in tomllib.loads(text)["project"]["dependencies"]}
-    assert declared - wanted == AT_HOME & declared
-    packages = "|".join(name.replace("-", "_") for name in AT_HOME)
+    at_home = {read_name(one) for one in tomllib.loads(text)["dependency-groups"]["home"]}
+    assert not at_home & {read_name(one) for one in read_wanted(text)}
+    packages = "|".join(name.replace("-", "_") for name in at_home)
     for folder in ("taskflow", "functions", "gateway"):
         for path in (ROOT / folder).rglob("*.py"):
             assert not re.search(rf"^\s*(import|from) ({packages})\b", path.read_text(), re.M), path
