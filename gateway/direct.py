@@ -27,7 +27,7 @@ class Direct(BaseRoute):
             (method, route.path): route
             for router in routers
             for route in router.routes
-            if isinstance(route, APIRoute) and _is_direct(route)
+            if type(route) is APIRoute and _is_direct(route)
             for method in route.methods or ()
         }
 

@@ -35,8 +35,9 @@ class Surroundings(Struct, frozen=True):
         """The manifest's words, and over them what is different at home."""
         path = f"{ROOT}:{self.env['PYTHONPATH']}" if self.env.get("PYTHONPATH") else str(ROOT)
         here = {"PYTHONPATH": path, "TASKFLOW_DELIVERY_TOKEN": self.token}
-        pooler = {"TASKFLOW_DATABASE_POOLED": "off"}
-        return {**function.env, **self.env, **pooler, **here}
+        # Neither a pooler nor a configuration store stands here: the environment says it all.
+        alone = {"TASKFLOW_DATABASE_POOLED": "off", "TASKFLOW_CONFIGURATION": ""}
+        return {**function.env, **self.env, **alone, **here}
 
 
 class Replica:

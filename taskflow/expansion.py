@@ -49,7 +49,7 @@ def occurrence_wakes(task: Task, series: Series, zone: str) -> set[datetime]:
     comes = _comes(here, following, series, zone) if following else passes
     policy = series.recurrence.missed
     if policy == "skip_to_next":
-        return {passes, min(comes, passes)}
+        return {passes, comes}
     if following is None:
         return set()
     return {comes, max(passes, _turn(here, following, own))} if policy == "keep_latest" else {comes}

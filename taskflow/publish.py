@@ -246,8 +246,10 @@ class DaprPublisher:
 
     async def publish(self, topic: str, events: Sequence[Event[Any]]) -> set[str]:
         path = self._write_path("bulk/", topic, {})
+        # A batch may hold what came twice; Dapr refuses all of a request that names an entry twice.
+        once = {event.id: event for event in events}.values()
         failed: set[str] = set()
-        for part in split_sizes([(event, encode(_bulk_entry(event))) for event in events]):
+        for part in split_sizes([(event, encode(_bulk_entry(event))) for event in once]):
             failed |= await self._publish_part(path, part)
         return failed
 

@@ -84,6 +84,16 @@ async def test_a_thousand_at_once_and_one_of_the_greatest_size(
     assert sorted(ids) == sorted(event.id for event in [*many, largest])
 
 
+async def test_an_event_that_came_twice_is_no_failure(
+    publisher: Publisher, stage: Stage, request: pytest.FixtureRequest
+) -> None:
+    stream = f"twice {request.node.callspec.id}"
+    first, second = (make_event(number, stream) for number in range(2))
+    assert await publisher.publish(TOPIC, [first, second, first]) == set()
+    ids = {event["id"] for event in await arrived(stage, stream)}
+    assert ids == {first.id, second.id}
+
+
 async def test_what_is_set_aside_arrives_byte_for_byte_with_its_place(
     publisher: Publisher, stage: Stage, request: pytest.FixtureRequest
 ) -> None:

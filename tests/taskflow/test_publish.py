@@ -347,6 +347,15 @@ async def test_a_connection_that_was_closed_while_idle_is_no_failure(
     assert len(sidecar.taken) == sidecar.connections == 3
 
 
+async def test_a_request_names_no_entry_twice(
+    through_dapr: DaprPublisher, sidecar: Sidecar
+) -> None:
+    """Dapr refuses the whole request otherwise, and what came twice would come for ever."""
+    one, two = make_event("a"), make_event("b")
+    assert await through_dapr.publish("t", [one, two, one]) == set()
+    assert [entry["entryId"] for _, entry in sidecar.taken] == [one.id, two.id]
+
+
 async def test_connections_are_kept_for_the_next_calls(
     through_dapr: DaprPublisher, sidecar: Sidecar
 ) -> None:
