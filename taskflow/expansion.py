@@ -69,7 +69,9 @@ def pass_time(task: Task, series: Series, now: datetime, zone: str) -> Expansion
     if policy == "skip_to_next" and ended:
         return Expansion([coming] if coming else [], True)
     latest = due[-1] if due else here
-    comes = coming is not None and _comes(latest, coming, series, zone) <= now
+    # Where the dates in between were never missed, nothing else would ask for the coming one.
+    unwatched = bool(due) and not missed
+    comes = coming is not None and (unwatched or _comes(latest, coming, series, zone) <= now)
     if policy == "skip_to_next":
         return Expansion([coming] if coming and (comes or due) else [], False)
     if policy == "keep_all":

@@ -23,7 +23,7 @@ from tests.platform.pods import (
     render_resources,
 )
 
-PATIENCE = 60.0
+PATIENCE = 100.0
 SECRET = "a secret for tests, long enough"
 GATEWAY = "gateway"
 ADD_PERSON = """

@@ -23,6 +23,9 @@ from tests.platform.log import Log
 from tests.platform.pods import Pod
 from tests.platform.stage import Stage, staged, surround, until
 
+# A group waits for the sessions of its dead, a broker recovers its log, and the machine may be busy.
+pytestmark = pytest.mark.timeout(300)
+
 WRITERS = ("write-task", "write-audit", "fan-out-update")
 READ = (
     ("write-task", "task-commands"),
@@ -193,7 +196,6 @@ async def test_an_absent_database_makes_no_dead_letter(
     assert await stage.fetch("SELECT * FROM attempts") == []
 
 
-@pytest.mark.timeout(300)
 async def test_without_the_log_reads_go_on_and_writes_wait_or_answer_503(
     stage: Stage, ground: Ground, outage: float
 ) -> None:

@@ -161,14 +161,22 @@ def _dates_until(series: Series, end: datetime) -> list[Occurrence]:
     return found
 
 
+def _is_due(one: Occurrence, now: datetime) -> bool:
+    return one.due_at is not None and one.due_at <= now
+
+
 def check_not_lost(world: World, series: Series, existing: list[Stored]) -> None:
     last = existing[-1]
     name = max(last.task.recurrence_id or "", series.anchor)
     coming = next_occurrence(series.dates, name)
+    if series.recurrence.missed == "skip_to_next":
+        # What passed while nobody looked is skipped, even if nothing comes after it.
+        while coming and _is_due(coming, world.now):
+            coming = next_occurrence(series.dates, coming.recurrence_id)
     # Of a series that was split, the newest one may stand in the part that follows.
     others = [one for one in world.state.series.values() if one.id != series.id]
     if coming is not None and not any(one.anchor > name for one in others):
-        assert not coming.due_at or coming.due_at > world.now, "what is due does not exist"
+        assert not _is_due(coming, world.now), "what is due does not exist"
         left = [one for one in existing if one.task.status == "open" and not one.deleted]
         assert left, "nothing follows what ended"
         assert any(world.timers_of(one.task.id) for one in left), "nobody will wake the series"
