@@ -3,7 +3,7 @@ that each rule can be read and tested as a table, and a repeat gives the same an
 """
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -52,7 +52,7 @@ from taskflow.read_task import (
     read_reminders,
     write_due,
 )
-from taskflow.recurrence import read_recurrence
+from taskflow.recurrence import Recurrence, read_recurrence
 from taskflow.rule import InvalidRecurrence
 from taskflow.task import Reminder, Series, Status, Task
 
@@ -215,9 +215,7 @@ def _pass_ended(command: CreateOccurrence, series: Series, state: State) -> Crea
     that ended early may have gone with an older rule."""
 
     def ended(recurrence_id: str) -> bool:
-        task_id = state.occurrences.get((series.id, recurrence_id))
-        stored = state.tasks.get(task_id or "")
-        return stored is not None and (stored.deleted or stored.task.status != "open")
+        return _has_ended(state.occurrences.get((series.id, recurrence_id), ""), state)
 
     here = command.recurrence_id
     if series.recurrence.repeat_from == "completion" or not ended(here):
@@ -359,6 +357,8 @@ def _follow_series(
         if "recurrence" not in given:
             recurrence = split_count(recurrence, _used_before(here, series, state))
         ended = end_before(series.dates, here) if split else recurrence
+        if split:
+            recurrence = _leave_out_ended(recurrence, here, series, state)
     except InvalidRecurrence as error:
         raise invalid(f"recurrence.{error.field}", error.message) from error
     followed = structs.replace(
@@ -376,11 +376,30 @@ def _follow_series(
     return followed, [left] if split else []
 
 
+def _leave_out_ended(
+    recurrence: Recurrence, recurrence_id: str, series: Series, state: State
+) -> Recurrence:
+    """What ended after a split stays where it is: the part that follows does not make it again."""
+    ended = [
+        place
+        for (series_id, place), task_id in state.occurrences.items()
+        if series_id == series.id and place > recurrence_id and _has_ended(task_id, state)
+    ]
+    return structs.replace(recurrence, exdates=sorted({*recurrence.exdates, *ended}))
+
+
+def _has_ended(task_id: str, state: State) -> bool:
+    stored = state.tasks.get(task_id)
+    return stored is not None and (stored.deleted or stored.task.status != "open")
+
+
 def _anchor_from(recurrence_id: str, series: Series) -> str:
-    """Where the same dates go on from. An added date has a time of its own, which is not theirs."""
-    if recurrence_id not in series.recurrence.rdates:
-        return recurrence_id
-    following = next_occurrence(series.dates, recurrence_id)
+    """Where the same dates go on from: not from one that was added, or that an older rule made,
+    for those have times of their own."""
+    before = datetime.fromisoformat(recurrence_id) - timedelta(seconds=1)
+    following = next(iterate_occurrences(series.dates, after=before), None)
+    if following is not None and following.recurrence_id in series.recurrence.rdates:
+        following = next_occurrence(series.dates, following.recurrence_id)
     return following.recurrence_id if following else recurrence_id
 
 

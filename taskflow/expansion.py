@@ -66,6 +66,9 @@ def pass_time(task: Task, series: Series, now: datetime, zone: str) -> Expansion
     missed = [one for one in due if _passes(one, zone) >= series.created_at]
     policy = series.recurrence.missed
     ended = _has_passed(task, series, now, zone)
+    if policy == "skip_to_next":
+        # A day that has begun is due, but has not passed.
+        coming = next((one for one in due if _passes(one, zone) > now), coming)
     if policy == "skip_to_next" and ended:
         return Expansion([coming] if coming else [], True)
     latest = due[-1] if due else here

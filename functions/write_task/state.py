@@ -163,6 +163,13 @@ async def _load_occurrences(db: Connection, commands: Sequence[Command], state: 
         for c in commands
         if isinstance(c, (CreateOccurrence, SkipOccurrence)) and c.series_id and c.recurrence_id
     }
+    # A split must know what has ended after it, or the part that follows would make it again.
+    split = (
+        state.tasks[c.task_id].task
+        for c in commands
+        if isinstance(c, UpdateTask) and c.scope == "following" and c.task_id in state.tasks
+    )
+    wanted |= {(t.series_id, t.recurrence_id) for t in split if t.series_id and t.recurrence_id}
     if not wanted:
         return
     rows = await db.fetch(OCCURRENCES, *zip(*sorted(wanted), strict=True))

@@ -462,6 +462,18 @@ def test_a_split_leaves_what_came_before() -> None:
     assert run(state, born(followed, RID[2], "2026-12-21T09:00:00Z")).facts == []
 
 
+@pytest.mark.parametrize("change", [{"title": "x"}, {"recurrence": MONDAYS | {"count": 9}}])
+def test_a_split_makes_nothing_again_that_ended_after_it(change: dict[str, Any]) -> None:
+    """Done out of order: the third before the second is changed."""
+    state, ids = weekly()
+    run(state, complete(USER, ids[2]))
+    task = shown(run(state, update(USER, ids[1], "following", **change)))
+    series = state.series[task.series_id or ""]
+    following = next_occurrence(series.dates, RID[1])
+    assert following and following.recurrence_id == "2026-12-28T10:00:00"
+    assert state.tasks[ids[2]].task.status == "done"
+
+
 def test_all_changes_the_earlier_ones_too() -> None:
     state, ids = weekly()
     decision = run(state, update(USER, ids[1], "all", title="All"))
