@@ -147,7 +147,13 @@ def describe(app: FastAPI) -> dict[str, Any]:
     """OpenAPI with the domain's own schemas beside FastAPI's."""
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        shared = components(task_batch.Batch, tasks.Snooze, series.Preview, tags.Rename)
+        shared = components(
+            task_batch.Batch,
+            tasks.Snooze,
+            series.Preview,
+            tags.Rename,
+            reminder_choices.ChangeChoices,
+        )
         schema.setdefault("components", {}).setdefault("schemas", {}).update(shared)
         app.openapi_schema = schema
     return app.openapi_schema

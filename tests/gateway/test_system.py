@@ -1,5 +1,8 @@
 """What probes, Prometheus and the person who runs it are told."""
 
+import json
+import re
+
 import httpx
 import msgspec
 
@@ -59,6 +62,8 @@ async def test_the_interface_describes_itself(anyone: Client) -> None:
     described = (await anyone.get("/openapi.json")).json()
     assert "/v1/tasks/{task_id}/complete" in described["paths"]
     assert described["components"]["schemas"]["Task"]["properties"]["recurrence"]
+    named = {f"#/components/schemas/{name}" for name in described["components"]["schemas"]}
+    assert set(re.findall(r'"\$ref": ?"([^"]+)"', json.dumps(described))) <= named
 
 
 async def test_a_form_that_is_no_json_is_malformed(anyone: Client) -> None:
