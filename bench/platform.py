@@ -30,7 +30,7 @@ from taskflow.publish import open_publisher
 from tests.functions.commands import create, send
 from tests.platform.cluster import Cluster, find_cluster, running_cluster
 from tests.platform.log import Log
-from tests.platform.pods import Pod, find_daprd
+from tests.platform.pods import Pod, find_daprd, read_programs
 from tests.platform.scaled import read_manifests, scaled
 from tests.platform.stage import Stage, staged, surround, until
 
@@ -68,11 +68,13 @@ class Ground(Struct):
     daprd: Path
     servers: dict[str, int]
 
-    def cpu(self, pod: Pod) -> dict[str, float]:
+    def cpu(self, *pods: Pod | None) -> dict[str, float]:
         """Seconds of CPU that each part has used so far."""
-        parts = {"function": pod.function, "sidecar": pod.sidecar}
-        pids = {name: child.pid for name, child in parts.items() if child} | self.servers
-        return {name: cpu_of(psutil.Process(pid)) for name, pid in pids.items()}
+        functions = [pod.function.pid for pod in pods if pod and pod.function]
+        sidecars = [pod.sidecar.pid for pod in pods if pod and pod.sidecar]
+        pids = {"function": functions, "sidecar": sidecars}
+        pids |= {name: [pid] for name, pid in self.servers.items()}
+        return {name: sum(map(cpu_of, map(psutil.Process, own))) for name, own in pids.items()}
 
     @asynccontextmanager
     async def pods(self, folder: Path, *app_ids: str) -> AsyncIterator[Stage]:
@@ -188,7 +190,8 @@ COUNT_ENTRIES = "SELECT count(*) FROM audit_entries"
 
 
 async def measure_bulk(folder: Path, ground: Ground) -> list[Row]:
-    """What waits in the log is done as fast as it can be: first commands, then their facts."""
+    """What waits in the log is done as fast as it can be: first commands, by two replicas, for a
+    sidecar delivers one batch at a time and KEDA would give them six; then their facts, by one."""
     stage = Stage(ground.log, ground.database, surround_only(folder, ground))
     person = await stage.add_person()
     commands = [send(create(person, title=f"task {number}")) for number in range(MANY)]
@@ -205,19 +208,33 @@ def surround_only(folder: Path, ground: Ground) -> Any:
     return surround(ground.daprd, folder / "none", ground.log.bootstrap, ground.database, {})
 
 
+@asynccontextmanager
+async def second(stage: Stage, app_id: str) -> AsyncIterator[Pod | None]:
+    """A second replica, where the function may have one."""
+    if app_id == "write-audit":
+        yield None
+        return
+    pod = Pod(read_programs()[app_id], stage.around)
+    await pod.start()
+    try:
+        yield pod
+    finally:
+        await pod.stop()
+
+
 async def drain(
     folder: Path, ground: Ground, subscription: tuple[str, str], count: str
 ) -> list[Row]:
     """Events a second from the first tenth to the last, and the memory afterwards."""
     app_id, _ = subscription
     db = await asyncpg.connect(ground.database)
-    async with ground.pods(folder, app_id) as stage:
+    async with ground.pods(folder, app_id) as stage, second(stage, app_id) as other:
         pod, seen = stage.pods[app_id], [(time.perf_counter(), 0)]
-        before = ground.cpu(pod)
+        before = ground.cpu(pod, other)
         while seen[-1][1] < MANY:
             seen.append((time.perf_counter(), await db.fetchval(count)))
             await asyncio.sleep(0.02)
-        print_cpu(app_id, before, ground.cpu(pod))
+        print_cpu(app_id, before, ground.cpu(pod, other))
         memory = resident(pod, f"after {MANY:,} events")
         # Only then its own events have left, too.
         await stage.until_done(subscription)

@@ -79,6 +79,8 @@ async def run(*command: str, told: str = "") -> str:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        # Without a terminal, which openssl would ask for, and be stopped.
+        start_new_session=True,
     )
     said, _ = await running.communicate(told.encode())
     assert running.returncode == 0, f"{' '.join(command[:4])} failed:\n{said.decode()}"

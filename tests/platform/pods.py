@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
 from typing import Any
@@ -234,6 +235,9 @@ def base_env() -> dict[str, str]:
 async def _kill(child: asyncio.subprocess.Process | None, signal: Signals) -> None:
     if child is not None and child.returncode is None:
         await process.end(child, signal, patience=PATIENCE)
+        # As a container ends with its first process, whatever that one has started.
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, SIGKILL)
 
 
 async def answers(url: str) -> bool:

@@ -23,7 +23,7 @@ from tests.platform.log import Log
 from tests.platform.pods import Pod
 from tests.platform.stage import Stage, staged, surround, until
 
-# A group waits for the sessions of its dead, a broker recovers its log, and the machine may be busy.
+# A group waits for the sessions of its dead, a broker recovers its log, the machine may be busy.
 pytestmark = pytest.mark.timeout(300)
 
 WRITERS = ("write-task", "write-audit", "fan-out-update")
