@@ -13,6 +13,7 @@ from tests.platform.cluster import Cluster, find_cluster, run, running_cluster
 from tests.platform.pods import ROOT, read_documents
 
 FOLDERS = ("dapr", "keda", "knative", "knative/eventing", "infra/kubernetes/base/topics")
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "taskflow"}}
 # Whose definitions the cluster does not have; their own operator has to judge them.
 UNKNOWN = {"postgresql.cnpg.io", "snapshot.storage.k8s.io"}
 
@@ -30,6 +31,8 @@ async def cluster() -> AsyncIterator[Cluster]:
     command = find_cluster()
     assert command is not None
     async with running_cluster(command, "manifests") as running:
+        # Where the manifests say they belong; a dry run makes nothing.
+        await running.apply(NAMESPACE)
         yield running
 
 
