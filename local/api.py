@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, unquote
 import msgspec
 from msgspec import Raw, Struct
 
-from local.outlet import Outgoing, Outlet
 from taskflow.door import Receive, Scope, Send
+from taskflow.outlet import Outlet
 
 Reply: TypeAlias = tuple[int, bytes]
 
@@ -106,9 +106,7 @@ class Api:
 
     async def _send(self, topic: str, pairs: Sequence[tuple[str | None, bytes]]) -> list[str]:
         """For each (key, event): why it failed, or nothing."""
-        records = [
-            Outgoing(None if key is None else key.encode(), event, HEADERS) for key, event in pairs
-        ]
+        records = [(None if key is None else key.encode(), event, HEADERS) for key, event in pairs]
         return [describe(failure) for failure in await self._outlet.publish(topic, records)]
 
 

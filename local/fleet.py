@@ -15,11 +15,11 @@ from msgspec import Struct
 from local.api import Api
 from local.http import Server
 from local.manifests import Manifests
-from local.outlet import Outlet
 from local.replica import Surroundings
 from local.scale import Report, Scaler
 from local.sidecar import Sidecar
 from local.watch import MOST_SECONDS, listeners_of, watch_queries
+from taskflow.outlet import Outlet
 from taskflow.settings import Settings
 
 

@@ -28,7 +28,7 @@ log = logging.getLogger("taskflow.local")
 class Inlet:
     """Feeds `backlogs`, and calls `told` whenever there is more; without backlogs idle.
 
-    After records came it fetches again `pace` seconds later: what is written meanwhile comes
+    After records came it fetches again `pace()` seconds later: what is written meanwhile comes
     together, where each fetch alone would cost the broker as much.
     """
 
@@ -38,7 +38,7 @@ class Inlet:
         group: str,
         backlogs: Sequence[Backlog],
         told: Callable[[], None],
-        pace: float = 0.0,
+        pace: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._backlogs = {TopicPartition(b.topic, b.partition): b for b in backlogs}
         self._told = told
@@ -71,7 +71,7 @@ class Inlet:
                     self._paused.add(place)
             if found:
                 self._told()
-                await asyncio.sleep(self._pace)
+                await asyncio.sleep(self._pace())
 
     def note_done(self, backlogs: Sequence[Backlog]) -> None:
         """Some of these backlogs' records are done: commit soon, fetch on where there is room."""

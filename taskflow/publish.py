@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -15,9 +15,6 @@ from taskflow.caller import Caller, Disconnected
 from taskflow.errors import Unavailable
 from taskflow.events import Event, encode
 
-if TYPE_CHECKING:
-    from aiokafka import AIOKafkaProducer
-
 TIMEOUT = 10.0
 SIDECAR_PORT = 3500
 ALIVE, HEALTH = "/v1.0/healthz", "/v1.0/healthz/outbound"
@@ -25,8 +22,7 @@ LOOK_AGAIN = 0.5
 KEY = "__key"
 CLOUDEVENT = "application/cloudevents+json"
 LARGEST_REQUEST = 3 * 1024 * 1024
-# Kafka's usual 16 KiB would take a thousand events to it in a dozen round trips.
-BATCH_BYTES = 1024 * 1024
+STRUCTURED = [("content-type", CLOUDEVENT.encode())]
 
 
 class Publisher(Protocol):
@@ -114,95 +110,28 @@ class KafkaPublisher:
     """Straight to Kafka, acks=all, idempotent: order within a partition holds under retries."""
 
     def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
-        self._producer: AIOKafkaProducer | None = None
-        self._opening = asyncio.Lock()
+        from taskflow.outlet import Outlet
 
-    async def _open(self) -> "AIOKafkaProducer":
-        from aiokafka import AIOKafkaProducer
-
-        async with self._opening:
-            if self._producer is None:
-                producer = AIOKafkaProducer(
-                    bootstrap_servers=self._bootstrap,
-                    acks="all",
-                    enable_idempotence=True,
-                    max_request_size=4 * 1024 * 1024,
-                    max_batch_size=BATCH_BYTES,
-                    request_timeout_ms=int(TIMEOUT * 1000),
-                    retry_backoff_ms=50,
-                )
-                try:
-                    await producer.start()
-                except BaseException:
-                    await producer.stop()
-                    raise
-                self._producer = producer
-        return self._producer
+        self._outlet = Outlet(bootstrap)
 
     async def publish(self, topic: str, events: Sequence[Event[Any]]) -> set[str]:
-        from aiokafka.errors import KafkaError
-
-        try:
-            async with asyncio.timeout(TIMEOUT):
-                producer = self._producer or await self._open()
-                sent = [await self._send(producer, topic, event) for event in events]
-                done = await asyncio.gather(*sent, return_exceptions=True)
-        except (KafkaError, TimeoutError, OSError):
-            return {event.id for event in events}
-        if any(_breaks_producer(result) for result in done):
-            self._producer = None
-            await producer.stop()
-        return {e.id for e, result in zip(events, done, strict=True) if _failed(result)}
-
-    async def _send(
-        self, producer: "AIOKafkaProducer", topic: str, event: Event[Any]
-    ) -> "asyncio.Future[Any]":
-        future: asyncio.Future[Any] = await producer.send(
-            topic,
-            encode(event),
-            key=event.partitionkey.encode(),
-            headers=[("content-type", CLOUDEVENT.encode())],
-        )
-        return future
+        records = [(event.partitionkey.encode(), encode(event), STRUCTURED) for event in events]
+        failures = await self._outlet.publish(topic, records)
+        return {e.id for e, failure in zip(events, failures, strict=True) if failure is not None}
 
     async def set_aside(self, topic: str, value: bytes, headers: Mapping[str, str]) -> bool:
-        from aiokafka.errors import KafkaError
-
         key = headers[KEY].encode() if KEY in headers else None
         told = [(name, text.encode()) for name, text in headers.items()]
-        try:
-            async with asyncio.timeout(TIMEOUT):
-                producer = self._producer or await self._open()
-                await producer.send_and_wait(topic, value, key=key, headers=told)
-        except (KafkaError, TimeoutError, OSError):
-            return False
-        return True
+        return await self._outlet.publish(topic, [(key, value, told)]) == [None]
 
     async def reachable(self) -> bool:
-        try:
-            async with asyncio.timeout(2):
-                producer = self._producer or await self._open()
-                await producer.client.fetch_all_metadata()
-        except Exception:
-            return False
-        return True
+        return await self._outlet.reachable()
 
     async def wait(self, patience: float) -> None:
         """Nobody stands between us and the log."""
 
     async def close(self) -> None:
-        if self._producer is not None:
-            await self._producer.stop()
-
-
-def _failed(result: object) -> bool:
-    return isinstance(result, BaseException)
-
-
-def _breaks_producer(result: object) -> bool:
-    """Whether the producer's sequence is broken for good (aiokafka never mends one)."""
-    return _failed(result) and not getattr(result, "retriable", True)
+        await self._outlet.close()
 
 
 class BulkEntry(msgspec.Struct, rename="camel"):

@@ -19,9 +19,9 @@ from gateway.platform import is_reachable, list_functions, read_functions
 from local.api import Api
 from local.fleet import State
 from local.http import Server
-from local.outlet import Outlet
 from local.scale import Report
 from taskflow.errors import Unavailable
+from taskflow.outlet import Outlet
 from taskflow.settings import InvalidSetting, Settings
 from tests.gateway.log import LiveLog
 from tests.sidecar import Loopback, serve_sidecar

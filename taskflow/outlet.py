@@ -1,10 +1,11 @@
-"""The platform's one producer: dead letters and what functions publish go through it to Kafka,
-acknowledged by all replicas, in order within a partition.
+"""The one producer of a process that writes to Kafka itself, the gateway and the platform at home:
+acknowledged by all replicas, in order within a partition; apart, because it loads aiokafka.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
@@ -20,15 +21,12 @@ HARMLESS = (KafkaTimeoutError, MessageSizeTooLargeError)
 TOO_LARGE = MessageSizeTooLargeError(f"the record is larger than {MOST_BYTES} bytes")
 choose_partition = DefaultPartitioner()
 
-Headers = list[tuple[str, bytes]]
+Headers: TypeAlias = list[tuple[str, bytes]]
+Failures: TypeAlias = list[Exception | None]
 
 
-class Outgoing(NamedTuple):
-    """What is to be written to a topic."""
-
-    key: bytes | None
-    value: bytes
-    headers: Headers
+# A record to write: its key, value and headers.
+Outgoing: TypeAlias = tuple[bytes | None, bytes, Headers]
 
 
 class Batch(NamedTuple):
@@ -39,18 +37,48 @@ class Batch(NamedTuple):
     places: list[int]
 
 
+class Waiting(NamedTuple):
+    """What one caller wants written, and where it waits for what came of it."""
+
+    records: Sequence[Outgoing]
+    failures: "asyncio.Future[Failures]"
+
+
 class Outlet:
     """A producer, replaced when an error has broken its row of sequence numbers: from then on Kafka
-    would refuse everything that the old one sends to that partition."""
+    would refuse everything that the old one sends to that partition.
+
+    While records of a topic are on their way, those of other callers gather and go together: one
+    request for all costs the broker what it costs for one.
+    """
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self._producer: Any = None
         self._opening = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
+        self._waiting: dict[str, list[Waiting]] = defaultdict(list)
+        self._draining: dict[str, asyncio.Task[None]] = {}
 
-    async def publish(self, topic: str, records: Sequence[Outgoing]) -> list[Exception | None]:
+    async def publish(self, topic: str, records: Sequence[Outgoing]) -> Failures:
         """For each record: None when the log has it, or why it did not acknowledge it in time."""
+        one = Waiting(records, asyncio.get_running_loop().create_future())
+        self._waiting[topic].append(one)
+        if topic not in self._draining:
+            self._draining[topic] = asyncio.create_task(self._drain(topic))
+        return await one.failures
+
+    async def _drain(self, topic: str) -> None:
+        while group := self._waiting.pop(topic, None):
+            records = [record for one in group for record in one.records]
+            failures = iter(await self._write(topic, records))
+            for one in group:
+                mine = [next(failures) for _ in one.records]
+                if not one.failures.done():
+                    one.failures.set_result(mine)
+        del self._draining[topic]
+
+    async def _write(self, topic: str, records: Sequence[Outgoing]) -> Failures:
         try:
             producer = self._producer or await self._open()
             partitions = sorted(await producer.partitions_for(topic))
@@ -58,7 +86,7 @@ class Outlet:
             return [error] * len(records)
         batches = pack(producer, partitions, records)
         results = await asyncio.gather(*(self._send(producer, topic, one) for one in batches))
-        failures: list[Exception | None] = [TOO_LARGE] * len(records)
+        failures: Failures = [TOO_LARGE] * len(records)
         for batch, failure in zip(batches, results, strict=True):
             for place in batch.places:
                 failures[place] = failure
@@ -102,6 +130,7 @@ class Outlet:
         return True
 
     async def close(self) -> None:
+        await asyncio.gather(*self._draining.values())
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
@@ -134,9 +163,9 @@ def pack(
     batches: list[Batch] = []
     filling: dict[int, Batch] = {}
     for place, record in enumerate(records):
-        if len(record.value) > MOST_BYTES:
+        if len(record[1]) > MOST_BYTES:
             continue
-        partition = choose_partition(record.key, partitions, partitions)
+        partition = choose_partition(record[0], partitions, partitions)
         batch = filling.get(partition)
         if batch is None or not append(batch, record):
             batch = filling[partition] = Batch(partition, producer.create_batch(), [])
