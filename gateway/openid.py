@@ -5,10 +5,9 @@ stands for; apart from our own tokens, because here others say who somebody is.
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-import httpx
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
@@ -25,6 +24,9 @@ from taskflow.errors import Refused
 from taskflow.events import AccountUpdated
 from taskflow.mail import email_key, flatten_line
 from taskflow.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
 
 ALGORITHMS = ["RS256", "ES256", "PS256"]
 SKEW = 10
@@ -124,6 +126,8 @@ class IssuerKeys:
 
     async def _read_again(self, now: datetime) -> None:
         """What cannot be read leaves the keys as they were: an outage there is none here."""
+        import httpx
+
         try:
             self._keys = await fetch_keys(self._issuer)
         except (httpx.HTTPError, *MALFORMED) as error:
@@ -136,6 +140,9 @@ class IssuerKeys:
 async def fetch_keys(issuer: str) -> dict[str | None, Key]:
     """The signing keys of an issuer (OpenID Connect Discovery 1.0, RFC 7517). Raises ValueError for
     an issuer that calls itself otherwise."""
+    # Loaded by who has an outside issuer: it would be a tenth of every gateway's start.
+    import httpx
+
     async with httpx.AsyncClient(timeout=FETCH_SECONDS) as http:
         found = await _get(http, issuer.rstrip("/") + "/.well-known/openid-configuration")
         if found["issuer"] != issuer:
@@ -145,7 +152,7 @@ async def fetch_keys(issuer: str) -> dict[str | None, Key]:
     return {one.get("kid"): key for one in signing if (key := _read_key(one)) is not None}
 
 
-async def _get(http: httpx.AsyncClient, url: str) -> Any:
+async def _get(http: "httpx.AsyncClient", url: str) -> Any:
     answer = await http.get(url)
     answer.raise_for_status()
     return answer.json()

@@ -171,7 +171,7 @@ async def test_a_batch_gathers_what_comes_while_the_last_one_is_worked_on(home: 
     (topic,) = await home.topics(3)
     function = make_function(topic.name, "batch.door", topic, bulk=50, concurrency=1)
     async with home.running([function], [topic]):
-        await home.send(topic, event("first", seconds=0.3))
+        await home.send(topic, event("first", seconds=2))
         await until(lambda: home.notes("batch") == [["first"]], "it is at work")
         for number in range(60):
             await home.send(topic, event(number), partition=number % 3)
