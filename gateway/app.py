@@ -81,9 +81,10 @@ def create_app(settings: Settings | None = None, publisher: Publisher | None = N
         # A body without a type is JSON, on every route: a cookie alone proves nothing anyway.
         strict_content_type=False,
     )
-    app.add_middleware(Measured)
     handle_errors(app)
-    app.router.routes.insert(0, Direct(module.router for module in SIGNED_IN))
+    app.add_middleware(Direct, fastapi=app, routers=[module.router for module in SIGNED_IN])
+    # The last one added is the first one asked.
+    app.add_middleware(Measured)
     for module in OPEN:
         app.include_router(module.router)
     for module in SIGNED_IN:

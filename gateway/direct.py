@@ -1,28 +1,32 @@
 """The short way to an endpoint that needs nothing of FastAPI but its description: with the same
-identity, limits and errors, without the dependencies, which cost a create more than its own work.
+identity, limits and errors, without routing and dependencies, which cost a create more than its
+own work.
 """
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import get_type_hints
 
+from fastapi import FastAPI
 from fastapi.routing import APIRoute, APIRouter
 from starlette.requests import Request
-from starlette.routing import BaseRoute, Match
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
 
 from gateway.context import context_of
 from gateway.identity import Who, identify
 from gateway.limits import limit_rate
+from gateway.measure import App, Receive, Scope, Send
 
 TAKES = ["request", "who", "context"]
 
 
-class Direct(BaseRoute):
+class Direct:
     """Stands before the routers, for those of their routes whose path is fixed and whose endpoint
     takes the request, who asks and the context, and reads the body itself."""
 
-    def __init__(self, routers: Iterable[APIRouter]) -> None:
+    def __init__(self, app: App, fastapi: FastAPI, routers: Iterable[APIRouter]) -> None:
+        self._app = app
+        self._fastapi = fastapi
         self._routes = {
             (method, route.path): route
             for router in routers
@@ -31,17 +35,33 @@ class Direct(BaseRoute):
             for method in route.methods or ()
         }
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        route = self._routes.get((scope.get("method", ""), scope["path"]))
-        return (Match.NONE, {}) if route is None else (Match.FULL, {"route": route})
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._routes.get((scope.get("method", ""), scope.get("path", "")))
+        if route is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = route
         request = Request(scope, receive, send)
-        context = context_of(request)
-        who = await identify(request, None)
-        await limit_rate(request, who, context)
-        response = await scope["route"].endpoint(request, who, context)
+        response = await self._answer(route, request)
         await response(scope, receive, send)
+
+    async def _answer(self, route: APIRoute, request: Request) -> Response:
+        try:
+            context = context_of(request)
+            who = await identify(request, None)
+            await limit_rate(request, who, context)
+            response: Response = await route.endpoint(request, who, context)
+            return response
+        except Exception as error:
+            return await self._explain(request, error)
+
+    async def _explain(self, request: Request, error: Exception) -> Response:
+        """What the application's own handler makes of an error; raises one that has none."""
+        for kind in type(error).__mro__:
+            if handler := self._fastapi.exception_handlers.get(kind):
+                explained = handler(request, error)
+                return await explained if isinstance(explained, Awaitable) else explained
+        raise error
 
 
 def _is_direct(route: APIRoute) -> bool:
