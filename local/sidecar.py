@@ -54,7 +54,7 @@ class Sidecar:
             function.app_id,
             self._backlogs,
             self._note_records,
-            lambda: self._choose_pace(gather),
+            lambda: choose_pace(gather, self._took, awaited=self._awaited),
         )
         self._on_records: Callable[[], None] = lambda: None
         self._deliveries: set[asyncio.Task[None]] = set()
@@ -107,15 +107,10 @@ class Sidecar:
             # The task starts later, and until then the process would seem free.
             replica.requests += 1
             self.in_flight += 1
-            self._not_before[subscription.topic, lane] = now + self._choose_pace(subscription.gather)
+            pace = choose_pace(subscription.gather, self._took, awaited=self._awaited)
+            self._not_before[subscription.topic, lane] = now + pace
             self._deliveries.add(delivery)
             delivery.add_done_callback(self._deliveries.discard)
-
-    def _choose_pace(self, gather: float) -> float:
-        """Seconds from one delivery, or fetch, to the next."""
-        if self._awaited or not gather:
-            return gather
-        return max(gather, min(self._took / WORK, LONGEST_PACE))
 
     async def _deliver(
         self, replica: Replica, subscription: Subscription, taken: Sequence[Backlog]
@@ -229,3 +224,10 @@ def choose_pause(retry: Retry, attempts: int) -> float:
     """Seconds before the next attempt: exponential, spread by half around (cenkalti/backoff)."""
     growing = retry.first * retry.factor ** min(attempts, 50)
     return min(growing, retry.ceiling) * random.uniform(0.5, 1.5)
+
+
+def choose_pace(gather: float, took: float, *, awaited: bool) -> float:
+    """Seconds from one request of many records, or one fetch, to the next; the last took `took`."""
+    if awaited or not gather:
+        return gather
+    return max(gather, min(took / WORK, LONGEST_PACE))

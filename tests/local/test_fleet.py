@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from local.fleet import Fleet
 from local.manifests import LagTrigger, QueryTrigger, Subscription, Tick, Topic
 from local.scale import Report
+from local.sidecar import choose_pace
 from tests.local.home import Home, event, make_function, until
 
 
@@ -194,6 +195,22 @@ async def test_what_follows_the_first_record_gathers_for_a_while(home: Home) -> 
     sizes = [len(batch) for batch in home.notes("batch")]
     # What a fetch that was under way brings makes a request of its own.
     assert (sizes[0], sum(sizes), len(sizes) <= 4) == (1, 21, True)
+
+
+@pytest.mark.parametrize(
+    ("gather", "took", "awaited", "pace"),
+    [
+        (0.01, 0.2, True, 0.01),  # a person waits for it: no longer than its manifest says
+        (0.01, 0.001, False, 0.01),
+        (0.01, 0.01, False, 0.03),  # a third of the time at most
+        (0.01, 0.2, False, 0.06),
+        (0.0, 0.2, False, 0.0),  # one record at a time: nothing gathers
+    ],
+)
+def test_whom_nobody_waits_for_rests(
+    gather: float, took: float, awaited: bool, pace: float
+) -> None:
+    assert choose_pace(gather, took, awaited=awaited) == pytest.approx(pace)
 
 
 async def test_a_query_wakes_a_function_and_ticks_follow_each_other(

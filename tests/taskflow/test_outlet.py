@@ -1,0 +1,93 @@
+"""The producer: who comes while records are on their way goes with the next request, and everybody
+is told of their own.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from local.kafka import Kafka
+from taskflow.outlet import MOST_BYTES, TOO_LARGE, Failures, Outgoing, Outlet
+
+
+class Counted(Outlet):
+    """Notes how many records went with each request."""
+
+    def __init__(self, bootstrap: str) -> None:
+        super().__init__(bootstrap)
+        self.requests: list[int] = []
+
+    async def _write(self, topic: str, records: Sequence[Outgoing]) -> Failures:
+        self.requests.append(len(records))
+        return await super()._write(topic, records)
+
+
+@pytest.fixture
+async def topic(kafka: Kafka) -> str:
+    name = f"notes-{uuid4().hex}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(name, 1, 1)])
+    await admin.close()
+    return name
+
+
+@pytest.fixture
+async def outlet(kafka: Kafka) -> AsyncIterator[Counted]:
+    opened = Counted(kafka.bootstrap)
+    yield opened
+    await opened.close()
+
+
+async def read_values(kafka: Kafka, topic: str, count: int) -> list[bytes]:
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest"
+    )
+    async with consumer:
+        return [(await consumer.getone()).value for _ in range(count)]
+
+
+async def test_who_comes_meanwhile_goes_with_the_next_request_in_order(
+    kafka: Kafka, outlet: Counted, topic: str
+) -> None:
+    values = [b"%d" % number for number in range(50)]
+    answers = await asyncio.gather(
+        *(outlet.publish(topic, [(b"k", value, [])]) for value in values)
+    )
+    assert answers == [[None]] * 50
+    assert await read_values(kafka, topic, 50) == values
+    assert (sum(outlet.requests), len(outlet.requests) <= 2) == (50, True)
+
+
+async def test_a_lone_caller_waits_for_nobody(outlet: Counted, topic: str) -> None:
+    for number in range(3):
+        assert await outlet.publish(topic, [(None, b"%d" % number, [])]) == [None]
+    assert outlet.requests == [1, 1, 1]
+
+
+async def test_everybody_is_told_of_their_own_failures(
+    kafka: Kafka, outlet: Counted, topic: str
+) -> None:
+    fits, large = (b"k", b"fits", []), (b"k", b"x" * (MOST_BYTES + 1), [])
+    told = await asyncio.gather(
+        outlet.publish(topic, [fits]),
+        outlet.publish(topic, [large, fits]),
+        outlet.publish(topic, [fits, large]),
+    )
+    assert told == [[None], [TOO_LARGE, None], [None, TOO_LARGE]]
+    assert await read_values(kafka, topic, 3) == [b"fits"] * 3
+
+
+async def test_a_caller_that_went_away_takes_nobody_with_it(
+    kafka: Kafka, outlet: Counted, topic: str
+) -> None:
+    gone = asyncio.create_task(outlet.publish(topic, [(b"k", b"gone", [])]))
+    stays = asyncio.create_task(outlet.publish(topic, [(b"k", b"stays", [])]))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await stays == [None]
+    assert await read_values(kafka, topic, 2) == [b"gone", b"stays"]
