@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from local import admin, dead_letters, session, tasks
-from taskflow.settings import InvalidSetting, read_settings
+from taskflow.errors import InvalidSetting
+from taskflow.settings import read_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 

@@ -1,10 +1,11 @@
 """The errors that cross a module's border, as one tree, so that each reader knows what to do.
 
 TaskFlowError
-├── Refused       a command or request that may not be: its outcome, never a retry
-├── Unreadable    an event that nobody can read: a dead letter at once
-├── Unavailable   the database, sidecar or broker is away: again later, never counted
-└── LeaseHeld     another worker is at it: again later, never counted
+├── Refused         a command or request that may not be: its outcome, never a retry
+├── Unreadable      an event that nobody can read: a dead letter at once
+├── Unavailable     the database, sidecar or broker is away: again later, never counted
+├── LeaseHeld       another worker is at it: again later, never counted
+└── InvalidSetting  a variable whose value cannot be used: the process does not start
 """
 
 from typing import Any
@@ -48,6 +49,10 @@ class Unavailable(TaskFlowError):
 
 class LeaseHeld(TaskFlowError):
     """A live lease of another worker covers this row."""
+
+
+class InvalidSetting(TaskFlowError):
+    """A variable whose value cannot be used."""
 
 
 def invalid(field: str, message: str) -> Refused:

@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Struct
 
-from taskflow.errors import Unavailable
-from taskflow.settings import InvalidSetting, Settings, change_settings
+from taskflow.errors import InvalidSetting, Unavailable
+from taskflow.settings import Settings, change_settings
 from taskflow.sidecar import Sidecar, expect, read_address, write_path
 
 VARIABLE = "TASKFLOW_CONFIGURATION"

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from taskflow.errors import InvalidSetting
+
 PREFIX = "TASKFLOW_"
 Positive = Annotated[float, Meta(gt=0)]
 Rate = Annotated[float, Meta(ge=0, le=1_000_000)]
@@ -46,10 +48,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     secrets: str = ""
     clock: Literal["ticks", "jobs"] = "ticks"
     sidecar_patience: Positive = 60.0
-
-
-class InvalidSetting(ValueError):
-    """A variable whose value cannot be used."""
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:

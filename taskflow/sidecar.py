@@ -9,8 +9,7 @@ from urllib.parse import quote, urlsplit
 from msgspec import Struct
 
 from taskflow.caller import Caller, Disconnected
-from taskflow.errors import Unavailable
-from taskflow.settings import InvalidSetting
+from taskflow.errors import InvalidSetting, Unavailable
 
 TIMEOUT = 2.0
 SIDECAR_PORT = 3500

@@ -20,9 +20,9 @@ from local.api import Api
 from local.fleet import State
 from local.http import Server
 from local.scale import Report
-from taskflow.errors import Unavailable
+from taskflow.errors import InvalidSetting, Unavailable
 from taskflow.outlet import Outlet
-from taskflow.settings import InvalidSetting, Settings
+from taskflow.settings import Settings
 from tests.gateway.log import LiveLog
 from tests.sidecar import Loopback, serve_sidecar
 

@@ -1,6 +1,15 @@
 """What people are told when something may not be."""
 
-from taskflow.errors import LeaseHeld, Refused, Unavailable, Unreadable, invalid, not_found, problem
+from taskflow.errors import (
+    InvalidSetting,
+    LeaseHeld,
+    Refused,
+    Unavailable,
+    Unreadable,
+    invalid,
+    not_found,
+    problem,
+)
 
 
 def test_a_refusal_as_problem_details() -> None:
@@ -22,5 +31,5 @@ def test_what_is_not_found_does_not_say_whose_it_is() -> None:
 
 
 def test_each_reader_catches_its_own() -> None:
-    kinds = (Refused, Unreadable, Unavailable, LeaseHeld)
+    kinds = (Refused, Unreadable, Unavailable, LeaseHeld, InvalidSetting)
     assert not [(a, b) for a in kinds for b in kinds if a is not b and issubclass(a, b)]

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from taskflow.errors import InvalidSetting
 from taskflow.jobs import Alarm, open_alarm
-from taskflow.settings import InvalidSetting
 from tests.sidecar import Loopback, serve_sidecar
 
 AT = datetime(2026, 12, 1, 8, 0, 0, 250_000, tzinfo=UTC)

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from taskflow.errors import InvalidSetting
 from taskflow.runtime_settings import RuntimeSettings, is_off, runtime_settings
-from taskflow.settings import InvalidSetting, Settings
+from taskflow.settings import Settings
 from tests.sidecar import Loopback, serve_sidecar
 
 

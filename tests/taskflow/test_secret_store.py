@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from local.process import choose_port
-from taskflow.errors import Unavailable
+from taskflow.errors import InvalidSetting, Unavailable
 from taskflow.secret_store import read_secrets
-from taskflow.settings import InvalidSetting, read_settings
+from taskflow.settings import read_settings
 from tests.sidecar import Loopback, serve_sidecar
 
 DATABASE = "postgresql://who:secret@somewhere/taskflow"

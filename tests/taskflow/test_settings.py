@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from taskflow.settings import InvalidSetting, Settings, read_settings
+from taskflow.errors import InvalidSetting
+from taskflow.settings import Settings, read_settings
 
 READ = {
     "PORT": ("9090", 9090),

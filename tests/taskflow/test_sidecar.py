@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from taskflow.errors import Unavailable
-from taskflow.settings import InvalidSetting
+from taskflow.errors import InvalidSetting, Unavailable
 from taskflow.sidecar import Address, Answer, Sidecar, expect, read_address, write_path
 from tests.sidecar import Loopback, serve_sidecar
 

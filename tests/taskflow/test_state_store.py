@@ -7,8 +7,7 @@ from contextlib import suppress
 import pytest
 from msgspec import Struct
 
-from taskflow.errors import Unavailable
-from taskflow.settings import InvalidSetting
+from taskflow.errors import InvalidSetting, Unavailable
 from taskflow.state_store import TRIES, StateStore, open_state_store
 from tests.sidecar import Kept, Loopback, serve_sidecar
 
