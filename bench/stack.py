@@ -78,7 +78,7 @@ def _part(line: str) -> str:
     for part, mark in (
         ("Kafka", "kafka.Kafka"),
         ("PostgreSQL", "postgres"),
-        ("gateway", "gateway.app"),
+        ("gateway", "-m gateway"),
         ("functions", "functions."),
     ):
         if mark in line:

@@ -40,6 +40,7 @@ from gateway.outcomes import Outcomes
 from gateway.problems import handle_errors
 from gateway.schemas import components
 from gateway.web import serve_page
+from taskflow.door import calm_collector
 from taskflow.publish import Publisher, open_publisher
 from taskflow.settings import Settings, read_settings
 
@@ -68,6 +69,7 @@ def create_app(settings: Settings | None = None, publisher: Publisher | None = N
 
     @asynccontextmanager
     async def live_on(app: FastAPI) -> AsyncIterator[None]:
+        calm_collector()
         way_out = publisher or open_publisher(settings.publish)
         async with open_context(settings, way_out) as context, open_limits(settings) as limits:
             app.state.context, app.state.limits = context, limits

@@ -42,7 +42,7 @@ class Gateway:
         self._keeping = asyncio.create_task(self._keep())
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        argv = [sys.executable, "-m", "uvicorn", "gateway.app:create_app", "--factory"]
+        argv = [sys.executable, "-m", "gateway"]
         argv += ["--host", HOST, "--port", str(self._port), "--no-access-log"]
         argv += ["--log-level", "warning", "--loop", "uvloop", "--http", "httptools"]
         argv += ["--timeout-graceful-shutdown", str(DRAIN_SECONDS)]

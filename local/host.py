@@ -20,11 +20,10 @@ from local.http import App, Server
 def main(arguments: list[str]) -> None:
     target, descriptor = arguments
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # What an import makes lives as long as the process: looking for garbage in it only costs.
+    # What an import makes lives as long as the process: until the door calms the collector, looking
+    # for garbage in it only costs.
     gc.disable()
     door = load(target)
-    gc.freeze()
-    gc.enable()
     uvloop.run(serve(door, socket.socket(fileno=int(descriptor))))
 
 

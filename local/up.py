@@ -22,6 +22,7 @@ from local.replay import replay
 from local.show import Display, Warnings, choose_display
 from local.tend import Folders, care_for_topics, has_topics, tend_for_ever
 from taskflow.database import AWAY
+from taskflow.door import calm_collector
 from taskflow.errors import Unavailable
 from taskflow.migrate import migrate
 from taskflow.publish import open_publisher
@@ -120,6 +121,7 @@ class Platform:
         database = asyncio.create_task(self._start_database())
         await all_of(self._start_functions(database), self._start_gateway(database))
         self._in_background(tend_for_ever(self.kafka, self._folders, self._logs))
+        calm_collector()
         self._show()
 
     async def _start_database(self) -> None:

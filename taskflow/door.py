@@ -89,6 +89,7 @@ def calm_collector() -> None:
     with Python's own thresholds the collector took half of a batch's time."""
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
+    gc.enable()
 
 
 async def _read_body(receive: Receive) -> bytes | None:

@@ -137,9 +137,9 @@ async def test_it_works_drains_and_leaves_nothing(
         told, _ = await refused.communicate()
         assert refused.returncode == 1
         assert b"another TaskFlow runs on" in told
-        (gateway,) = up.running("uvicorn")
+        (gateway,) = up.running("gateway")
         os.kill(gateway, signal.SIGKILL)
-        await until(lambda: up.running("uvicorn") - {gateway}, "the gateway is started again")
+        await until(lambda: up.running("gateway") - {gateway}, "the gateway is started again")
         family = up.children()
         up.process.send_signal(signal.SIGINT)
         assert await up.process.wait() == 0
