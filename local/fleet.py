@@ -17,7 +17,7 @@ from local.http import Server
 from local.manifests import Manifests
 from local.replica import Surroundings
 from local.scale import Report, Scaler
-from local.sidecar import Sidecar
+from local.sidecar import Awaited, Sidecar
 from local.watch import MOST_SECONDS, listeners_of, watch_queries
 from taskflow.outlet import Outlet
 from taskflow.settings import Settings
@@ -65,8 +65,11 @@ class Fleet:
             Api(self._outlet, self.manifests.pubsub, self.read_state), self._listener
         )
         surroundings = Surroundings(self._env, secrets.token_urlsafe(24), logs, self.manifests.nice)
+        awaited = Awaited()
         self.scalers = [
-            self._make_scaler(Sidecar(one, self.manifests, bootstrap, self._outlet), surroundings)
+            self._make_scaler(
+                Sidecar(one, self.manifests, bootstrap, self._outlet, awaited), surroundings
+            )
             for one in self.manifests.functions.values()
         ]
         await self._server.start()

@@ -23,18 +23,30 @@ if TYPE_CHECKING:
 
 # With room for the words around each event, a request stays below the 4 MiB that every door takes.
 REQUEST_BYTES = 3 << 20
-# Whom nobody waits for works a third of the time at most, as long as its last delivery shows no
-# more than this between two: what comes meanwhile goes together, the more the busier the machine.
-WORK, LONGEST_PACE = 1 / 3, 0.06
+# While a person waits for another function, one that nobody waits for works a third of the time,
+# with no more than this between two requests: what comes meanwhile goes together.
+WORK, LONGEST_PACE = 1 / 3, 0.5
 
 log = logging.getLogger("taskflow.local")
+
+
+class Awaited:
+    """How many requests are under way that a person waits for, over all functions."""
+
+    def __init__(self) -> None:
+        self.requests = 0
 
 
 class Sidecar:
     """Deliveries to one function; `replicas` are whoever takes them now."""
 
     def __init__(
-        self, function: Function, manifests: Manifests, bootstrap: str, outlet: Outlet
+        self,
+        function: Function,
+        manifests: Manifests,
+        bootstrap: str,
+        outlet: Outlet,
+        awaited: Awaited,
     ) -> None:
         self.function = function
         self.replicas: list[Replica] = []
@@ -46,7 +58,8 @@ class Sidecar:
         self._outlet = outlet
         self._subscriptions = {one.topic: one for one in function.subscriptions}
         self._backlogs = make_backlogs(function, manifests)
-        self._awaited = manifests.nice(function) == 0
+        self._awaited = awaited
+        self._is_awaited = manifests.nice(function) == 0
         self._took = 0.0
         gather = min((one.gather for one in function.subscriptions), default=0.0)
         self._inlet = Inlet(
@@ -54,7 +67,7 @@ class Sidecar:
             function.app_id,
             self._backlogs,
             self._note_records,
-            lambda: choose_pace(gather, self._took, awaited=self._awaited),
+            lambda: self._choose_pace(gather),
         )
         self._on_records: Callable[[], None] = lambda: None
         self._deliveries: set[asyncio.Task[None]] = set()
@@ -107,20 +120,26 @@ class Sidecar:
             # The task starts later, and until then the process would seem free.
             replica.requests += 1
             self.in_flight += 1
-            pace = choose_pace(subscription.gather, self._took, awaited=self._awaited)
+            pace = self._choose_pace(subscription.gather)
             self._not_before[subscription.topic, lane] = now + pace
             self._deliveries.add(delivery)
             delivery.add_done_callback(self._deliveries.discard)
+
+    def _choose_pace(self, gather: float) -> float:
+        yields = self._awaited.requests > 0 and not self._is_awaited
+        return choose_pace(gather, self._took, yields=yields)
 
     async def _deliver(
         self, replica: Replica, subscription: Subscription, taken: Sequence[Backlog]
     ) -> None:
         records = [record for backlog in taken for record in backlog.sent]
         begun = time.monotonic()
+        self._awaited.requests += self._is_awaited
         try:
             outcomes = await self._ask(replica, subscription, records)
         finally:
             replica.requests -= 1
+            self._awaited.requests -= self._is_awaited
         self._took = time.monotonic() - begun
         outcomes = await self._set_aside(subscription, records, outcomes)
         self._settle(taken, outcomes)
@@ -226,8 +245,8 @@ def choose_pause(retry: Retry, attempts: int) -> float:
     return min(growing, retry.ceiling) * random.uniform(0.5, 1.5)
 
 
-def choose_pace(gather: float, took: float, *, awaited: bool) -> float:
+def choose_pace(gather: float, took: float, *, yields: bool) -> float:
     """Seconds from one request of many records, or one fetch, to the next; the last took `took`."""
-    if awaited or not gather:
+    if not yields or not gather:
         return gather
     return max(gather, min(took / WORK, LONGEST_PACE))
