@@ -15,6 +15,8 @@ from taskflow.events import RetentionDue, encode, read_event
 from taskflow.serve import Lease
 from taskflow.settings import Settings
 
+# The nil UUID: nobody's, and there is only one.
+TIMER = "00000000-0000-0000-0000-000000000000"
 # Rows that one transaction looks at.
 PORTION = 5_000
 # When most people of most zones sleep, or nobody starts the machine that sleeps too.
@@ -89,11 +91,10 @@ WITH seen AS MATERIALIZED (
 SELECT user_id::text, seq FROM seen ORDER BY user_id, seq OFFSET $2 - 1
 """
 
-DUE = """
-SELECT event FROM timers WHERE topic = 'retention' AND due_at <= $1 FOR UPDATE SKIP LOCKED
-"""
-MOVE = "UPDATE timers SET due_at = $1, event = $2 WHERE topic = 'retention'"
-PUT_OFF = "UPDATE timers SET due_at = $1 WHERE topic = 'retention'"
+# By its id: among many that are due, a search by topic would look at each.
+DUE = "SELECT event FROM timers WHERE id = $1 AND due_at <= $2 FOR UPDATE SKIP LOCKED"
+MOVE = "UPDATE timers SET due_at = $2, event = $3 WHERE id = $1"
+PUT_OFF = "UPDATE timers SET due_at = $2 WHERE id = $1"
 
 
 class Rule(Struct, frozen=True):
@@ -133,17 +134,17 @@ async def apply_retention(lease: Lease) -> None:
         # It must neither end the clock's work nor be tried without end.
         log.exception("the retention waits for an hour")
         async with lease.transaction() as db:
-            await db.execute(PUT_OFF, lease.now() + AFTER_ERROR)
+            await db.execute(PUT_OFF, TIMER, lease.now() + AFTER_ERROR)
 
 
 async def _follow_timer(db: Connection, settings: Settings, now: datetime) -> None:
-    text = await db.fetchval(DUE, now)
+    text = await db.fetchval(DUE, TIMER, now)
     if text is None:
         return
     event = read_event(text.encode())
     due_at, goes_on = await take_portion(db, event.data, settings, now)
     moved = structs.replace(event, time=due_at, data=goes_on)
-    await db.execute(MOVE, due_at, encode(moved).decode())
+    await db.execute(MOVE, TIMER, due_at, encode(moved).decode())
 
 
 async def take_portion(

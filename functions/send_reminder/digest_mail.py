@@ -13,15 +13,23 @@ OLDER = "… and older ones"
 def compose_digest(notice: Notice, digest: Digest, sender: str, recipient: str) -> Mail:
     """The digest in plain text and HTML. Raises ValueError for an address that is none."""
     sections = _write_sections(digest)
-    told = ", ".join(f"{len(lines)} {name.lower()}" for name, lines in sections)
     letter = Letter(
         id=notice.delivery_id,
-        subject=f"{notice.title}: {told}",
+        subject=f"{notice.title}: {_count(digest)}",
         text=_write_text(sections, notice.link),
         html=_write_html(sections, notice.link),
         written_at=notice.sent_at,
     )
     return compose_letter(letter, sender, recipient)
+
+
+def _count(digest: Digest) -> str:
+    counts = [
+        (len(digest.overdue), f"{'+' if digest.cut else ''} overdue"),
+        (len(digest.today), " today"),
+        (len(digest.tomorrow), " tomorrow"),
+    ]
+    return ", ".join(f"{count}{words}" for count, words in counts if count)
 
 
 def _write_sections(digest: Digest) -> list[tuple[str, list[str]]]:

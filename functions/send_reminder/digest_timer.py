@@ -32,7 +32,7 @@ WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL
 TOLD = """
 SELECT d.reminder_id::text FROM deliveries AS d
 JOIN unnest($1::uuid[], $2::timestamptz[]) AS w (reminder_id, remind_at)
-    ON d.reminder_id = w.reminder_id AND d.remind_at <> w.remind_at
+    ON d.reminder_id = w.reminder_id AND d.remind_at <> w.remind_at AND d.state <> 'suppressed'
 """
 
 _CHOICES = msgspec.json.Decoder(PersonalChoices)

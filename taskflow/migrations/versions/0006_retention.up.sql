@@ -18,8 +18,9 @@ GRANT SELECT (id, expires_at, revoked_at), DELETE ON sessions TO taskflow_fire_t
 GRANT SELECT (id, created_at), DELETE ON repeats TO taskflow_fire_timer;
 
 INSERT INTO timers (id, due_at, topic, user_id, event)
-SELECT name, at, 'retention', '00000000-0000-0000-0000-000000000000', json_build_object(
-    'specversion', '1.0', 'id', name, 'source', '/taskflow/migrations',
+SELECT nil, at, 'retention', nil, json_build_object(
+    'specversion', '1.0', 'id', nil, 'source', '/taskflow/migrations',
     'type', 'taskflow.retention.due.v1', 'time', to_json(at), 'datacontenttype', 'application/json',
     'partitionkey', '', 'data', json_build_object())::text
-FROM (SELECT gen_random_uuid() AS name, now() + interval '1 day' AS at) AS first;
+FROM (SELECT uuid '00000000-0000-0000-0000-000000000000' AS nil,
+    now() + interval '1 day' AS at) AS first;

@@ -39,10 +39,9 @@ Write = Callable[[Owner, datetime, str], Awaitable[Any]]
 
 
 async def put_retention(owner: Owner) -> None:
-    name = str(uuid4())
+    name = retention.TIMER
     event = new_event(RetentionDue(), id=name, source="test", time=NOW)
-    nobody = "00000000-0000-0000-0000-000000000000"
-    await owner.execute(PUT, name, NOW, "retention", nobody, encode(event).decode())
+    await owner.execute(PUT, name, NOW, "retention", name, encode(event).decode())
 
 
 async def ticks_until_night(owner: Owner, open_clock: Open) -> int:
@@ -306,8 +305,9 @@ async def test_a_new_database_has_its_timer_due_in_a_day(server: Any) -> None:
     url = address(server, "retention_timer")
     await migrate(url)
     db = await asyncpg.connect(url)
-    (row,) = await db.fetch("SELECT due_at - now() AS wait, event FROM timers")
+    (row,) = await db.fetch("SELECT id::text, due_at - now() AS wait, event FROM timers")
     await db.close()
+    assert row["id"] == retention.TIMER
     assert timedelta(hours=23) < row["wait"] <= DAY
     assert read_event(row["event"].encode()).data == RetentionDue()
 

@@ -225,6 +225,7 @@ async def test_a_person_with_too_much_sees_the_newest(
     text = read_text(postbox.taken[0])
     assert "- … and older ones\n- Wed 2 Dec 07:30 Early\n" in text
     assert "Old\n" not in text and "Next day" in text
+    assert postbox.taken[0]["Subject"] == "Your day: 1+ overdue, 3 today, 1 tomorrow"
 
 
 async def test_titles_forge_nothing(world: World, postbox: Postbox) -> None:
