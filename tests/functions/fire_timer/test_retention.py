@@ -221,6 +221,48 @@ async def test_a_long_feed_is_gone_through_in_portions(
     assert [row["seq"] for row in left] == [5, 5, 5]
 
 
+# --- accounts that were deleted -------------------------------------------------------------------
+
+OF_PERSON = {
+    "tasks": "INSERT INTO tasks (id, user_id, stream, title, notes, status, priority, tags,"
+    " tag_keys, reminders, version, created_at, updated_at, created_by)"
+    " VALUES ($1, $2, $1, '', '', 'open', 'none', '{}', '{}', '[]', 1, $3, $3, $2)",
+    "series": "INSERT INTO series (id, user_id, stream, version, recurrence, anchor, template,"
+    " used, created_at) VALUES ($1, $2, $1, 1, '{}', '', '{}', 0, $3)",
+    "occurrences": "INSERT INTO occurrences (series_id, recurrence_id, task_id, ended_at)"
+    " SELECT id, 'r', $1, $3 FROM series WHERE user_id = $2",
+    "deliveries": "INSERT INTO deliveries (id, reminder_id, task_id, user_id, channel_id, channel,"
+    " due_at, state) VALUES ($1, $1, $1, $2, $1, 'email', $3, 'planned')",
+    "feed": "INSERT INTO feed (user_id, seq, at, task_id, version, type)"
+    " VALUES ($2, 1, $3, $1, 1, 'created')",
+    "feed_heads": "INSERT INTO feed_heads (user_id, seq)"
+    " SELECT $2, 1 WHERE $1::uuid IS NOT NULL AND $3::timestamptz IS NOT NULL",
+    "channels": "INSERT INTO channels (id, user_id, kind, address, created_at)"
+    " VALUES ($1, $2, 'email', '', $3)",
+}
+
+
+async def test_the_rows_of_a_deleted_account_go_once_nothing_of_it_can_come(
+    owner: Owner, open_clock: Open
+) -> None:
+    window = KEPT.keep_commands * DAY
+    for gone_at in (NOW - window - timedelta(seconds=1), NOW - window, None):
+        person = uuid4()
+        await owner.execute(
+            "INSERT INTO users (id, email, email_key, created_at, deleted_at)"
+            " VALUES ($1, '', $2, $3, $4)",
+            *(person, str(person), NOW, gone_at),
+        )
+        for sql in OF_PERSON.values():
+            await owner.execute(sql, uuid4(), person, NOW)
+    await put_retention(owner)
+
+    await ticks_until_night(owner, open_clock)
+    assert {name: await count(owner, name) for name in (*OF_PERSON, "users")} == dict.fromkeys(
+        (*OF_PERSON, "users"), 2
+    )
+
+
 # --- the timer -----------------------------------------------------------------------------------
 
 
