@@ -590,6 +590,24 @@ async def test_what_was_sent_stays_sent_when_the_task_is_done(world: World) -> N
     assert (await world.delivery())["state"] == "sent"
 
 
+async def test_a_moved_due_date_moves_relative_reminders_only(
+    world: World, postbox: Postbox
+) -> None:
+    before, at = {"before": "PT1H", "channels": ["email"]}, REMIND_AT + timedelta(minutes=30)
+    fixed = {"at": at.isoformat(), "channels": ["email"]}
+    task = await world.create(reminders=[before, fixed])
+    sender = world.start_sender()
+    await deliver(sender, [*task.scheduled, *await world.write(UpdateTask, task.id, **LATER)])
+    sent = []
+    for instant in (REMIND_AT, at, REMIND_AT + HOUR):
+        await deliver(sender, await world.fire(instant))
+        sent.append(len(postbox.taken))
+
+    assert sent == [0, 1, 2]
+    due = {one["due_at"] for one in await world.deliveries() if one["state"] == "sent"}
+    assert due == {at, REMIND_AT + HOUR}
+
+
 async def test_a_reminder_moved_away_and_back_is_sent_once(world: World, postbox: Postbox) -> None:
     task = await world.create()
     sender = world.start_sender()
