@@ -16,6 +16,7 @@ from sqlmodel import Field, col, select
 
 from gateway.channels import Channel, confirm_own_channel, own_channel
 from gateway.context import Context, Ctx
+from gateway.digests import set_digest_timer
 from gateway.identity import (
     Admin,
     Body,
@@ -392,6 +393,8 @@ async def change_me(body: ChangeMe, who: Holder, context: Ctx) -> UserView:
         if changes:
             mine = update(User).where(col(User.id) == UUID(who.user_id))
             await writing.db.execute(mine.values(changes))
+            if "timezone" in changes:
+                await set_digest_timer(writing.db, who.user_id, writing.now)
             writing.announce(_updated(writing, UUID(who.user_id), *sorted(changes)))
         user = await _find_self(writing.db, who)
     accounts_of(context).identities.forget(who.user_id)

@@ -53,14 +53,19 @@ async def read_changes(
         if since is None or since >= newest or since < purged_to:
             stale = since is not None and since < purged_to
             return Changes([], write_cursor(context, KIND, newest), resync=stale), newest
+        # With how far it is purged at this very moment: it may have been since the head was read.
+        purged = select(FeedHeadRow.purged_to).where(FeedHeadRow.user_id == person)
         query = (
             select(FeedRow.seq, FeedRow.type, FeedRow.task_id, FeedRow.task)
             .where(FeedRow.user_id == person, FeedRow.seq > since)
             .order_by(col(FeedRow.seq))
             .limit(limit)
+            .add_columns(purged.scalar_subquery())
         )
         rows = (await db.execute(query)).all()
-    items = [_item(context, *row) for row in rows]
+    if rows and rows[0][4] > since:
+        return Changes([], write_cursor(context, KIND, newest), resync=True), newest
+    items = [_item(context, *row[:4]) for row in rows]
     last = rows[-1][0] if rows else newest
     cursor = items[-1]["cursor"] if items else write_cursor(context, KIND, newest)
     return Changes(items, cursor, more=last < newest), last

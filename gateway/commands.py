@@ -178,6 +178,14 @@ class LogUnavailable(Refused):
         self.command_id = command_id
 
 
+async def find_parts(context: Context, intent: Intent) -> list[Outcome]:
+    """What became of the parts that were sent before under this Idempotency-Key. Raises Refused
+    when it belongs to another request."""
+    if not intent.repeatable:
+        return []
+    return _same_request(intent, await context.outcomes.look_parts(intent.command_id))
+
+
 def _same_request(intent: Intent, outcomes: list[Outcome]) -> list[Outcome]:
     if any(outcome.fingerprint not in (intent.fingerprint, "") for outcome in outcomes):
         raise key_reused()

@@ -4,7 +4,6 @@ from the accounts, because a link must prove by itself what it is good for.
 
 import hmac
 from datetime import timedelta
-from email.message import EmailMessage
 from uuid import UUID, uuid4
 
 from joserfc import jwt
@@ -16,7 +15,8 @@ from gateway.context import Context
 from gateway.identity import accounts_of
 from taskflow.errors import Refused, invalid
 from taskflow.keys import derive_key
-from taskflow.mail import Letter, compose_letter, send_mail
+from taskflow.mail import Letter, Mail, compose_letter
+from taskflow.smtp import send_mail
 
 ALGORITHM = "HS256"
 LINK_LIFETIME = timedelta(hours=24)
@@ -129,10 +129,9 @@ def _send(context: Context, recipient: str, subject: str, words: str) -> None:
     settings = context.settings
     now = context.clock()
     letter = Letter(id=str(uuid4()), subject=f"TaskFlow: {subject}", text=words, written_at=now)
-    message = compose_letter(letter, settings.mail_from, recipient)
-    accounts_of(context).background.start(_hand_in(context, message))
+    mail = compose_letter(letter, settings.mail_from, recipient)
+    accounts_of(context).background.start(_hand_in(context, mail))
 
 
-async def _hand_in(context: Context, message: EmailMessage) -> None:
-    settings = context.settings
-    await send_mail(message, settings.smtp or None, settings.data / "outbox")
+async def _hand_in(context: Context, mail: Mail) -> None:
+    await send_mail(mail, context.settings.smtp, context.settings.data / "outbox")

@@ -257,6 +257,12 @@ class Outcomes:
         found |= {row["event_id"]: failed_outcome(row) for row in dead}
         return [found[name] for name in ids if name in found]
 
+    async def look_parts(self, command_id: str) -> list[Outcome]:
+        """The outcomes of those parts of a batch that are known now."""
+        async with self._turn:
+            db = await self._connection()
+            return [read_outcome(row) for row in await db.fetch(SETTLED_BATCH, command_id)]
+
     async def look_batch(self, command_id: str) -> list[Outcome] | None:
         """The outcomes of all parts of a batch; None while one is not known."""
         async with self._turn:

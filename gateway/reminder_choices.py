@@ -1,5 +1,5 @@
 """What a person chose for all of their reminders: channels in their order, how long each waits for
-an answer, quiet hours, and what becomes of late ones.
+an answer, quiet hours, what becomes of late ones, and the hour of a daily digest.
 """
 
 from typing import Any, Literal
@@ -13,14 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.bodies import read_bytes, read_json, write_json
 from gateway.context import Ctx
+from gateway.digests import set_digest_timer
 from gateway.identity import Holder, Who, unauthenticated
 from gateway.outbox import announcing
 from gateway.repeats import Repeatable
 from gateway.schemas import accepts
+from taskflow.digest import PersonalChoices
 from taskflow.errors import invalid
 from taskflow.events import AccountUpdated
 from taskflow.read_task import CHANNELS
-from taskflow.reminder import Choices, QuietHours, read_pause
+from taskflow.reminder import OfDay, QuietHours, read_pause
 
 router = APIRouter(prefix="/v1/me/reminders", tags=["reminders"], route_class=Repeatable)
 
@@ -38,11 +40,12 @@ class ChangeChoices(Struct, frozen=True, forbid_unknown_fields=True):
     quiet_hours: QuietHours | UnsetType | None = UNSET
     late: Literal["send", "drop"] | UnsetType | None = UNSET
     late_after: str | UnsetType | None = UNSET
+    digest: OfDay | UnsetType | None = UNSET
 
 
 _CHANGE = msgspec.json.Decoder(ChangeChoices)
-_CHOICES = msgspec.json.Decoder(Choices)
-_DEFAULT = Choices()
+_CHOICES = msgspec.json.Decoder(PersonalChoices)
+_DEFAULT = PersonalChoices()
 
 
 @router.get("")
@@ -52,7 +55,7 @@ async def read_choices(who: Who, context: Ctx) -> Response:
         return write_json(await _read(db, who.user_id))
 
 
-async def _read(db: AsyncConnection, user_id: str) -> Choices:
+async def _read(db: AsyncConnection, user_id: str) -> PersonalChoices:
     row = (await db.execute(text(READ), {"id": UUID(user_id)})).first()
     if row is None:
         raise unauthenticated("The account was deleted.")
@@ -72,6 +75,8 @@ async def change_choices(request: Request, who: Holder, context: Ctx) -> Respons
         choices = structs.replace(await _read(writing.db, who.user_id), **new)
         values = {"id": UUID(who.user_id), "choices": msgspec.json.encode(choices).decode()}
         await writing.db.execute(text(WRITE), values)
+        if "digest" in new:
+            await set_digest_timer(writing.db, who.user_id, writing.now)
         writing.announce(
             AccountUpdated(
                 user_id=who.user_id,

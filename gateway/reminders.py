@@ -37,6 +37,7 @@ UPCOMING = """
 SELECT CAST(id AS text) AS id, due_at, event FROM timers
 WHERE user_id = :user_id AND topic = 'reminders' AND due_at < 'infinity'
     AND CAST(event AS jsonb) #>> '{data,delivery_id}' IS NULL
+    AND CAST(event AS jsonb) #>> '{data,reminder_id}' IS NOT NULL
     AND (CAST(:at AS timestamptz) IS NULL OR (due_at, id) > (:at, CAST(:name AS uuid)))
 ORDER BY due_at, id LIMIT :limit
 """

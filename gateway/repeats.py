@@ -28,12 +28,11 @@ from starlette.types import Message
 from gateway.bodies import read_bytes
 from gateway.commands import KEY_KEPT, fingerprint_request, key_reused, name_command
 from gateway.context import CLAIM, Context, context_of
-from gateway.identity import Identity, accounts_of, identify_connection
+from gateway.identity import Identity, identify_connection
 from taskflow.database import AWAY
 from taskflow.errors import Refused
 from taskflow.keys import derive_key
 
-PURGED_AT_ONCE = 100
 # Between the commit of an effect and its answer lie milliseconds, unless the gateway died.
 PATIENCE, LOOK_AGAIN = 2.0, 0.05
 READS = {"GET", "HEAD"}
@@ -53,12 +52,6 @@ UNION ALL (SELECT fingerprint, NULL FROM commands WHERE id = :id)
 UNION ALL (SELECT fingerprint, NULL FROM commands WHERE batch_id = :id LIMIT 1)
 """
 KEEP = "UPDATE repeats SET answer = :answer WHERE id = :id"
-PURGE = """
-DELETE FROM repeats WHERE id IN (
-    SELECT id FROM repeats WHERE created_at <= :since ORDER BY created_at LIMIT :most
-    FOR UPDATE SKIP LOCKED
-)
-"""
 
 Handle: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -207,8 +200,8 @@ def unknown_answer() -> Refused:
 
 
 async def keep_answer(context: Context, claim: Claim, response: Response) -> None:
-    """Keeps an answer, and forgets old ones. Its failure is logged: the effect has committed, and
-    whoever asked has the answer."""
+    """Keeps an answer. Its failure is logged: the effect has committed, and whoever asked has the
+    answer."""
     headers = [pair for pair in response.raw_headers if pair[0] != b"content-length"]
     answer = Answer(response.status_code, headers, bytes(response.body), claim.rights)
     values = {"id": claim.id, "answer": seal_answer(context, claim, answer)}
@@ -217,14 +210,6 @@ async def keep_answer(context: Context, claim: Claim, response: Response) -> Non
             await db.execute(text(KEEP), values)
     except (SQLAlchemyError, *AWAY) as error:
         log.warning("the answer to a repeatable write is not kept: %s", type(error).__name__)
-    accounts_of(context).background.start(purge_answers(context))
-
-
-async def purge_answers(context: Context) -> None:
-    """Forgets a few of the answers whose time is over, of anybody."""
-    values = {"since": context.clock() - KEY_KEPT, "most": PURGED_AT_ONCE}
-    async with context.transaction() as db:
-        await db.execute(text(PURGE), values)
 
 
 def seal_answer(context: Context, claim: Claim, answer: Answer) -> str:

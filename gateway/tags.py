@@ -4,12 +4,12 @@ from uuid import UUID, uuid5
 
 import msgspec
 from fastapi import APIRouter, Request, Response
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import func
 from sqlmodel import col, select
 
 from gateway.bodies import read_bytes, read_json, write_json
-from gateway.commands import Intent, pending, read_intent, submit
+from gateway.commands import Intent, find_parts, pending, read_intent, submit
 from gateway.context import Context, Ctx
 from gateway.identity import Identity, Who
 from gateway.pages import page
@@ -66,6 +66,9 @@ async def delete_tag(name: str, request: Request, who: Who, context: Ctx) -> Res
 async def _replace(
     context: Context, who: Identity, intent: Intent, name: str, wanted: str | None
 ) -> Response:
+    known = await find_parts(context, intent)
+    if known and len(known) >= known[0].parts:
+        return write_json({"name": wanted, "changed": len(known)})
     key = name.strip().casefold()
     query = select(TaskRow.id, TaskRow.stream, TaskRow.tags).where(
         TaskRow.user_id == UUID(who.user_id),
@@ -74,25 +77,29 @@ async def _replace(
     )
     async with context.engine.connect() as db:
         rows = (await db.execute(query)).all()
+    count = known[0].parts if known else len(rows)
     parts: list[tuple[str, Command]] = []
     for task_id, stream, tags in rows:
         changed = [wanted if tag.casefold() == key else tag for tag in tags]
         kept = read_tags([tag for tag in changed if tag is not None])
+        # Named for its task, so that a part that was lost is sent again as what it was.
         name_of_part = str(uuid5(UUID(intent.command_id), str(task_id)))
-        parts.append((name_of_part, _retag(who, intent, str(task_id), str(stream), kept)))
+        command = _retag(who, intent, str(task_id), kept)
+        parts.append((name_of_part, structs.replace(command, stream=str(stream), parts=count)))
     outcomes = await submit(context, who, intent, parts) if parts else []
     if outcomes is None:
         return pending(context, who, intent.command_id, None)
-    body = {"name": wanted, "changed": len(outcomes)}
-    return write_json(body)
+    return write_json({"name": wanted, "changed": len(known) + len(outcomes)})
 
 
-def _retag(who: Identity, intent: Intent, task_id: str, stream: str, tags: list[str]) -> UpdateTask:
+def _retag(who: Identity, intent: Intent, task_id: str, tags: list[str]) -> UpdateTask:
+    """A part of the rename, which is known like a batch by its Idempotency-Key."""
     return UpdateTask(
         user_id=who.user_id,
         actor_id=who.user_id,
-        stream=stream,
+        stream=task_id,
         fingerprint=intent.fingerprint,
+        batch_id=intent.command_id,
         task_id=task_id,
         changes=TaskInput(tags=tags),
     )

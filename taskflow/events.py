@@ -327,6 +327,24 @@ class ReminderCancelled(ReminderFact, frozen=True, kw_only=True):
     event_type: str = "cancelled"
 
 
+class DigestDue(Payload, frozen=True, kw_only=True):
+    """The hour of a person's daily digest; their clock and choice, read when it comes, say whether
+    it is still that hour."""
+
+    type = "taskflow.digest.due.v1"
+    topic = "reminders"
+
+    user_id: str
+
+    @property
+    def key(self) -> str:
+        return self.user_id
+
+    @property
+    def subject(self) -> str:
+        return self.user_id
+
+
 class AccountFact(Payload, frozen=True, kw_only=True):
     """What happened to an account; `detail` never holds a secret."""
 
@@ -494,6 +512,21 @@ class Tick(Payload, frozen=True, kw_only=True):
 
     type = "taskflow.tick.v1"
     topic = ""
+
+    @property
+    def key(self) -> str:
+        return ""
+
+
+class RetentionDue(Payload, frozen=True, kw_only=True):
+    """Rows that were kept long enough are to go, those of `rule` first, from a place among them on.
+    The clock carries it out itself, so it stands in no topic."""
+
+    type = "taskflow.retention.due.v1"
+    topic = ""
+
+    rule: str = ""
+    after: tuple[str, int] = ("00000000-0000-0000-0000-000000000000", 0)
 
     @property
     def key(self) -> str:

@@ -1,53 +1,30 @@
-"""Writing a letter and handing it to an SMTP server or the outbox folder; apart from what letters
-say, because reminders and the gateway's confirmations leave by the same door.
+"""Writing a letter as it goes over the wire; apart from what letters say, because reminders and the
+gateway's confirmations look alike to a mail server, and from handing it in (`smtp.py`).
 """
 
-import asyncio
-import os
 import quopri
 import re
 import secrets
 import unicodedata
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
-from email import policy
 from email.header import Header
 from email.headerregistry import Address
-from email.message import EmailMessage
 from email.utils import format_datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
 from taskflow.errors import TaskFlowError
 
-if TYPE_CHECKING:
-    from aiosmtplib import SMTP, SMTPResponseException
-
-STEP_SECONDS = 15
-# Below the 60 s lease of a delivery: a letter is never still on its way when another worker starts.
-TOTAL_SECONDS = 45
-FAREWELL_SECONDS = 2
 SUBJECT_CHARACTERS = 200
 LINE_CHARACTERS = 990
-ANSWER_CHARACTERS = 200
-# RFC 4954, section 6: the server wants other credentials, whatever the letter.
-AUTHENTICATION_CODES = frozenset({530, 534, 535, 538})
 
-# 7bit: no server needs 8BITMIME to take our letters. What we wrote raw stays as it is: folded anew,
-# a long address would become encoded words, which no mail program reads as one.
-_ASCII_POLICY = policy.SMTP.clone(cte_type="7bit", refold_source="none")
-_UTF8_POLICY = policy.SMTPUTF8.clone(cte_type="7bit", refold_source="none")
 _LOCAL_PART = re.compile(r"[^\s\x00-\x20\x7f<>@\",;:\\()\[\]]{1,64}")
 _DOMAIN = re.compile(
     r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
 )
 _LETTER_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_MESSAGE_ID = re.compile(r"<([A-Za-z0-9_-]{1,128})@[^<>@\s]+>")
 
 
 class Receipt(Struct, frozen=True):
@@ -105,37 +82,20 @@ class Letter(Struct, frozen=True, kw_only=True):
     attachments: list[Attachment] = []
 
 
-class SmtpServer(Struct, frozen=True, kw_only=True):
-    """Where letters are handed in; `tls` is TLS from the first byte, else STARTTLS when offered."""
+class Mail(Struct, frozen=True, kw_only=True):
+    """A letter as it goes over the wire, and between which addresses. `message_id` is its name in
+    angle brackets."""
 
-    host: str
-    port: int
-    user: str | None
-    password: str | None
-    tls: bool
+    id: str
+    message_id: str
+    sender: str
+    recipient: str
+    content: bytes
 
-
-def compose_letter(letter: Letter, sender: str, recipient: str) -> EmailMessage:
-    """A mail ready to send; `sender` and `recipient` are `user@host` or `Name <user@host>`.
-
-    Raises ValueError for an address or a letter id that cannot stand in a header.
-    """
-    if not _LETTER_ID.fullmatch(letter.id):
-        raise ValueError(f"The letter id {letter.id!r} is no name: use letters, digits, - and _.")
-    origin, target = read_mailbox(sender), read_mailbox(recipient)
-    ascii_only = (origin.username + target.username).isascii()
-    message = EmailMessage(policy=_ASCII_POLICY if ascii_only else _UTF8_POLICY)
-    message["From"], message["To"] = origin, target
-    message.set_raw("Subject", _encode_subject(letter.subject))
-    message["Date"] = format_datetime(letter.written_at)
-    message["Message-ID"] = f"<{letter.id}@{origin.domain}>"
-    # RFC 3834: keeps out-of-office answers away.
-    message["Auto-Submitted"] = "auto-generated"
-    if letter.leave is not None:
-        message.set_raw("List-Unsubscribe", f"<{letter.leave}>")
-        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    _fill(message, letter)
-    return message
+    @property
+    def is_international(self) -> bool:
+        """Whether an address needs SMTPUTF8 (RFC 6531)."""
+        return not (self.sender + self.recipient).isascii()
 
 
 class _Part(Struct, frozen=True):
@@ -145,9 +105,59 @@ class _Part(Struct, frozen=True):
     content: str
 
 
-def _fill(message: EmailMessage, letter: Letter) -> None:
-    """The body, written by hand: through the library's content manager and generator a letter took
-    4 ms, most of it reading again what had just been written."""
+def compose_letter(letter: Letter, sender: str, recipient: str) -> Mail:
+    """A mail ready to send; `sender` and `recipient` are `user@host` or `Name <user@host>`.
+
+    It is written by hand: through the library's headers and generator a letter took 4 ms, most of
+    it reading again what had just been written. Raises ValueError for an address or a letter id
+    that cannot stand in a header.
+    """
+    if not _LETTER_ID.fullmatch(letter.id):
+        raise ValueError(f"The letter id {letter.id!r} is no name: use letters, digits, - and _.")
+    origin, target = read_mailbox(sender), read_mailbox(recipient)
+    message_id = f"<{letter.id}@{origin.domain}>"
+    body = _write_body(letter)
+    headers = {
+        "From": _write_mailbox(origin),
+        "To": _write_mailbox(target),
+        "Subject": _encode_subject(letter.subject),
+        "Date": format_datetime(letter.written_at),
+        "Message-ID": message_id,
+        # RFC 3834: keeps out-of-office answers away.
+        "Auto-Submitted": "auto-generated",
+        **_offer_leave(letter.leave),
+        "MIME-Version": "1.0",
+        **body.headers,
+    }
+    return Mail(
+        id=letter.id,
+        message_id=message_id,
+        sender=origin.addr_spec,
+        recipient=target.addr_spec,
+        content=f"{_write_headers(_Part(headers, ''))}\r\n{body.content}".encode(),
+    )
+
+
+def _write_mailbox(mailbox: Address) -> str:
+    """As it stands in a header; a name with more than ASCII letters as encoded words."""
+    if not mailbox.display_name:
+        return mailbox.addr_spec
+    if mailbox.display_name.isascii():
+        return str(mailbox)
+    name = Header(mailbox.display_name, "utf-8", header_name="From").encode(linesep="\r\n")
+    return f"{name} <{mailbox.addr_spec}>"
+
+
+def _offer_leave(leave: str | None) -> dict[str, str]:
+    if leave is None:
+        return {}
+    return {
+        "List-Unsubscribe": f"<{leave}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+
+
+def _write_body(letter: Letter) -> _Part:
     body = _write_part(letter.text, "plain")
     if letter.html is not None:
         body = _join_parts("alternative", [body, _write_part(letter.html, "html")])
@@ -156,9 +166,7 @@ def _fill(message: EmailMessage, letter: Letter) -> None:
             _write_part(one.text, one.kind, one.name, one.parameters) for one in letter.attachments
         ]
         body = _join_parts("mixed", [body, *files])
-    for name, value in {"MIME-Version": "1.0", **body.headers}.items():
-        message.set_raw(name, value)
-    message.set_payload(body.content)
+    return body
 
 
 def _join_parts(kind: str, parts: Sequence[_Part]) -> _Part:
@@ -235,152 +243,6 @@ def _encode_domain(host: str) -> str:
     import idna
 
     return idna.encode(host, uts46=True).decode("ascii")
-
-
-def read_smtp_url(url: str) -> SmtpServer:
-    """`smtp://[user:password@]host[:port]` (port 587) or `smtps://` (port 465); %xx is decoded.
-
-    `smtp://` uses TLS only when the server offers it; `smtps://` insists. Raises ValueError
-    with the reason, never with the password.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(_smtp_url_fault("has no readable host and port")) from error
-    if parts.scheme not in ("smtp", "smtps"):
-        raise ValueError(_smtp_url_fault("begins with neither smtp:// nor smtps://"))
-    if not parts.hostname or port == 0:
-        raise ValueError(_smtp_url_fault("names no host, or port 0"))
-    if parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise ValueError(
-            _smtp_url_fault("goes on after the port (write / # ? in a password as %xx)")
-        )
-    tls = parts.scheme == "smtps"
-    return SmtpServer(
-        host=parts.hostname,
-        port=port or (465 if tls else 587),
-        user=unquote(parts.username) if parts.username else None,
-        password=unquote(parts.password) if parts.password else None,
-        tls=tls,
-    )
-
-
-def _smtp_url_fault(reason: str) -> str:
-    return f"The SMTP URL {reason}: set TASKFLOW_SMTP to smtp://user:password@host:port."
-
-
-async def send_mail(message: EmailMessage, smtp: str | None, outbox: Path) -> Receipt:
-    """Hands the mail to the SMTP server at the URL `smtp`, or without one writes it to `outbox`.
-
-    Raises DeliveryFailed. A 5xx about the recipient or the letter is permanent; one about
-    ourselves (greeting, log-in, sender) and a wrong URL are matters of setup, so the letter waits.
-    If the server takes the letter but its answer is lost, the repeat has the same Message-ID.
-    """
-    if not smtp:
-        return await asyncio.to_thread(_write_to_outbox, message, outbox)
-    try:
-        server = read_smtp_url(smtp)
-    except ValueError as error:
-        raise DeliveryFailed(str(error), permanent=False) from error
-    return await _submit(message, server)
-
-
-def _write_to_outbox(message: EmailMessage, outbox: Path) -> Receipt:
-    name = _MESSAGE_ID.fullmatch(str(message["Message-ID"]))
-    if name is None:
-        raise ValueError("The mail has no Message-ID to be filed by: use compose_letter.")
-    path = outbox / f"{name[1]}.eml"
-    try:
-        outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace_file(path, message.as_bytes())
-    except OSError as error:
-        reason = f"The mail cannot be written to {path}: {error.strerror}. Mend that folder"
-        raise DeliveryFailed(f"{reason} or set TASKFLOW_SMTP.", permanent=False) from error
-    return Receipt(str(message["Message-ID"]))
-
-
-def _replace_file(path: Path, content: bytes) -> None:
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-async def _submit(message: EmailMessage, server: SmtpServer) -> Receipt:
-    # Imported here: a fifth of a second that a cold start without mails need not pay.
-    from aiosmtplib import SMTP, SMTPException
-
-    client = SMTP(
-        hostname=server.host,
-        port=server.port,
-        username=server.user,
-        password=server.password,
-        use_tls=server.tls,
-        timeout=STEP_SECONDS,
-    )
-    try:
-        async with asyncio.timeout(TOTAL_SECONDS):
-            await client.connect()
-            answer = await _hand_in(client, message)
-    except (SMTPException, OSError, ValueError) as error:
-        raise _explain_failure(error, f"{server.host}:{server.port}") from error
-    finally:
-        await _leave(client)
-    return Receipt(flatten_line(answer)[:ANSWER_CHARACTERS] or str(message["Message-ID"]))
-
-
-async def _hand_in(client: "SMTP", message: EmailMessage) -> str:
-    sender = message["From"].addresses[0].addr_spec
-    recipient = message["To"].addresses[0].addr_spec
-    international = not (sender + recipient).isascii()
-    options = ["SMTPUTF8"] if international else []
-    _, answer = await client.sendmail(sender, [recipient], message.as_bytes(), mail_options=options)
-    return answer
-
-
-async def _leave(client: "SMTP") -> None:
-    """Says goodbye; how the server takes it changes nothing about a letter that it has taken."""
-    from aiosmtplib import SMTPException
-
-    with suppress(SMTPException, OSError):
-        if client.is_connected:
-            await client.quit(timeout=FAREWELL_SECONDS)
-    client.close()
-
-
-def _explain_failure(error: Exception, server: str) -> DeliveryFailed:
-    from aiosmtplib import (
-        SMTPNotSupported,
-        SMTPRecipientsRefused,
-        SMTPResponseException,
-    )
-
-    if isinstance(error, SMTPRecipientsRefused):
-        error = error.recipients[0]
-    if isinstance(error, SMTPResponseException):
-        said = f"{error.code} {flatten_line(error.message)[:ANSWER_CHARACTERS]}"
-        personal = _is_about_letter(error)
-        permanent = personal and error.code >= 500
-    else:
-        said = flatten_line(str(error))[:ANSWER_CHARACTERS] or "no answer in time"
-        permanent, personal = isinstance(error, SMTPNotSupported), False
-    way_out = (
-        "Correct the address or the mail."
-        if permanent
-        else "It is tried again; check TASKFLOW_SMTP."
-    )
-    reason = f"The mail server {server} did not take the mail: {said}. {way_out}"
-    return DeliveryFailed(reason, permanent=permanent, personal=personal)
-
-
-def _is_about_letter(error: "SMTPResponseException") -> bool:
-    from aiosmtplib import SMTPDataError, SMTPRecipientRefused
-
-    about = isinstance(error, SMTPRecipientRefused | SMTPDataError)
-    return about and error.code not in AUTHENTICATION_CODES
 
 
 def email_key(email: str) -> str:

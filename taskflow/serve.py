@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 from msgspec import Struct
 
@@ -85,6 +85,13 @@ class Function(Struct, frozen=True):
     def app_id(self) -> str:
         """Its Dapr app-id, which is its consumer group too."""
         return self.name.replace("_", "-")
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """What a function remembers that must be left in order when its process ends."""
+
+    async def close(self) -> None: ...
 
 
 class Lease:
@@ -317,6 +324,9 @@ class Worker:
 
     async def close(self) -> None:
         await asyncio.gather(*self.unfinished, return_exceptions=True)
+        for one in self.memory.values():
+            if isinstance(one, Closing):
+                await one.close()
         await self.publisher.close()
         await self.database.close()
 

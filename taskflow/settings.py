@@ -15,6 +15,9 @@ from taskflow.errors import InvalidSetting
 PREFIX = "TASKFLOW_"
 Positive = Annotated[float, Meta(gt=0)]
 Rate = Annotated[float, Meta(ge=0, le=1_000_000)]
+Days = Annotated[int, Meta(ge=1, le=36_500)]
+# What the log may bring once more must be known for 1.5 times as long as any topic keeps it.
+LedgerDays = Annotated[int, Meta(ge=45, le=36_500)]
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -48,6 +51,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     secrets: str = ""
     clock: Literal["ticks", "jobs"] = "ticks"
     sidecar_patience: Positive = 60.0
+    keep_commands: LedgerDays = 45
+    keep_deliveries: LedgerDays = 90
+    keep_feed: Days = 30
+    keep_attempts: Days = 30
+    keep_dead_letters: Days = 90
+    keep_sessions: Days = 30
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:

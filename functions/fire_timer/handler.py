@@ -5,6 +5,7 @@ cron or a job at the next instant, only the rows say what is due.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -13,9 +14,11 @@ from uuid import uuid4
 
 from msgspec import Struct
 
+from functions.fire_timer.retention import apply_retention
 from taskflow.errors import Unreadable
 from taskflow.events import (
     AccountFact,
+    DigestDue,
     Event,
     ReminderTriggered,
     SeriesDue,
@@ -27,12 +30,15 @@ from taskflow.serve import Lease
 if TYPE_CHECKING:
     from taskflow.jobs import Alarm
 
-FIRES = (ReminderTriggered, SeriesDue, AccountFact)
+FIRES = (ReminderTriggered, DigestDue, SeriesDue, AccountFact)
 AHEAD = timedelta(seconds=2)
 LEASED = timedelta(seconds=60)
 # What the log does not take steps aside for a while, or it would stand before all others for ever.
 STEP_ASIDE = timedelta(seconds=5)
 AT_ONCE = 500
+# Of one person in one tick: less than can be sent in a second, so that what others have due stands
+# behind no flood, neither here nor in the log.
+SHARE = 500
 # A job may come some milliseconds late; it rings early enough that its tick waits for the instant.
 ALARM_LEAD = timedelta(seconds=1)
 
@@ -41,9 +47,10 @@ UPDATE timers SET lease = $1, leased_until = $3
 WHERE id IN (
     SELECT id FROM timers
     WHERE due_at <= $4 AND (leased_until IS NULL OR leased_until < $2)
+        AND user_id <> ALL($6::uuid[]) AND topic <> 'retention'
     ORDER BY due_at, id LIMIT $5
     FOR UPDATE SKIP LOCKED)
-RETURNING id::text, due_at, event AS text
+RETURNING id::text, user_id::text, due_at, event AS text
 """
 
 DONE = "DELETE FROM timers WHERE id = ANY($1::uuid[]) AND lease = $2"
@@ -71,24 +78,30 @@ class Timer(Struct):
     """A row that is leased; `event` is None if nobody can read it."""
 
     id: str
+    user_id: str
     due_at: datetime
     event: Event[Any] | None
 
 
 async def fire_timer(tick: Event[Tick], lease: Lease) -> Sequence[Event[Any]]:
-    """Fires every timer that is due within two seconds, waiting for each instant; ends early when
-    the log takes nothing, and leaves the rest to the next tick."""
-    while await fire_some(lease):
+    """Fires every timer that is due within two seconds, waiting for each instant, but of one person
+    only so many; ends early when the log takes nothing, and leaves the rest to the next tick."""
+    turns: Counter[str] = Counter()
+    while await fire_some(lease, turns):
         continue
+    await apply_retention(lease)
     if lease.settings.clock == "jobs":
         await set_alarm(lease, open_alarm(lease.settings.publish))
     return []
 
 
-async def fire_some(lease: Lease) -> bool:
-    """Takes some timers, oldest first, and fires them; whether to go on with more."""
+async def fire_some(lease: Lease, turns: Counter[str]) -> bool:
+    """Takes some timers, oldest first, of those who have not had their share, and fires them;
+    whether to go on with more."""
     name = str(uuid4())
-    waiting = taken = await take_timers(lease, name)
+    served = [person for person, count in turns.items() if count >= SHARE]
+    waiting = taken = await take_timers(lease, name, served)
+    turns.update(timer.user_id for timer in taken)
     fired = 0
     while waiting:
         await asyncio.sleep((waiting[0].due_at - lease.now()).total_seconds())
@@ -99,12 +112,16 @@ async def fire_some(lease: Lease) -> bool:
     return len(taken) == AT_ONCE and fired > 0
 
 
-async def take_timers(lease: Lease, name: str) -> list[Timer]:
-    """Timers that nobody else holds, leased under `name`, in the order of their instants."""
+async def take_timers(lease: Lease, name: str, served: Sequence[str]) -> list[Timer]:
+    """Timers that nobody else holds, of nobody who is `served`, leased under `name`, in the order
+    of their instants."""
     now = lease.now()
     async with lease.transaction() as db:
-        rows = await db.fetch(TAKE, name, now, now + LEASED, now + AHEAD, AT_ONCE)
-    timers = [Timer(row["id"], row["due_at"], _read_event(row["id"], row["text"])) for row in rows]
+        rows = await db.fetch(TAKE, name, now, now + LEASED, now + AHEAD, AT_ONCE, served)
+    timers = [
+        Timer(row["id"], row["user_id"], row["due_at"], _read_event(row["id"], row["text"]))
+        for row in rows
+    ]
     return sorted(timers, key=lambda timer: (timer.due_at, timer.id))
 
 

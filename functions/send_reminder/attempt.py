@@ -9,8 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from functions.send_reminder.delivery import Delivery, name_attempt, name_wait
-from functions.send_reminder.situation import NO_TASK
+from functions.send_reminder.delivery import NO_TASK, Delivery, name_attempt, name_wait
 from taskflow.events import Event, ReminderFact, ReminderTriggered, derive_id, new_event
 from taskflow.mail import DeliveryFailed, Receipt
 

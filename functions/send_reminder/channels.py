@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from functions.send_reminder.attempt import late_by
-from functions.send_reminder.delivery import Delivery
+from functions.send_reminder.delivery import NO_TASK, Delivery
 from functions.send_reminder.notice import DeliveryFailed, Links, Notice, Receipt, make_links
 from functions.send_reminder.situation import Channel, Situation
 from taskflow.events import ReminderFact
-from taskflow.mail import read_mailbox, send_mail
+from taskflow.mail import Mail, read_mailbox
 from taskflow.settings import Settings
+from taskflow.smtp import Mailer
 from taskflow.webhook_address import IPNetwork, read_networks
-
-Sender: TypeAlias = Callable[[Channel, Notice, Settings, datetime], Awaitable[Receipt]]
 
 # They write down whole URLs at INFO, and the paths of webhooks hold secrets.
 TALKATIVE = ("httpx", "httpcore")
@@ -26,7 +26,17 @@ TALKATIVE = ("httpx", "httpcore")
 log = logging.getLogger("taskflow")
 
 
-async def deliver(channel: Channel, notice: Notice, settings: Settings, now: datetime) -> Receipt:
+class Office(Struct):
+    """What a process sends with."""
+
+    settings: Settings
+    mailer: Mailer
+
+
+Sender: TypeAlias = Callable[[Channel, Notice, Office, datetime], Awaitable[Receipt]]
+
+
+async def deliver(channel: Channel, notice: Notice, office: Office, now: datetime) -> Receipt:
     """Sends one notice by one channel. Raises DeliveryFailed and nothing else: what nobody foresaw
     is tried again too, in the sight of the person."""
     if channel.kind not in SENDERS:
@@ -34,7 +44,7 @@ async def deliver(channel: Channel, notice: Notice, settings: Settings, now: dat
         reason = f"Channels of kind {channel.kind} cannot be sent to; use one of {offered}."
         raise DeliveryFailed(reason, permanent=True)
     try:
-        return await SENDERS[channel.kind](channel, notice, settings, now)
+        return await SENDERS[channel.kind](channel, notice, office, now)
     except (DeliveryFailed, TimeoutError):
         raise
     except Exception as error:
@@ -43,37 +53,43 @@ async def deliver(channel: Channel, notice: Notice, settings: Settings, now: dat
         raise DeliveryFailed(reason, permanent=False) from error
 
 
-async def _deliver_mail(
-    channel: Channel, notice: Notice, settings: Settings, now: datetime
-) -> Receipt:
-    from functions.send_reminder.mail import compose_mail
-
+async def _deliver_mail(channel: Channel, notice: Notice, office: Office, now: datetime) -> Receipt:
+    settings = office.settings
     try:
         read_mailbox(settings.mail_from)
     except ValueError as error:
         reason = f"TASKFLOW_MAIL_FROM is wrong: {error}"
         raise DeliveryFailed(reason, permanent=False) from error
     try:
-        message = compose_mail(notice, settings.mail_from, channel.address)
+        mail = _compose(notice, settings.mail_from, channel.address)
     except ValueError as error:
         raise DeliveryFailed(str(error), permanent=True) from error
-    return await send_mail(message, settings.smtp or None, settings.data / "outbox")
+    return await office.mailer.send(mail, settings.smtp, settings.data / "outbox")
+
+
+def _compose(notice: Notice, sender: str, recipient: str) -> Mail:
+    if notice.digest is not None:
+        from functions.send_reminder.digest_mail import compose_digest
+
+        return compose_digest(notice, notice.digest, sender, recipient)
+    from functions.send_reminder.mail import compose_mail
+
+    return compose_mail(notice, sender, recipient)
 
 
 async def _deliver_webhook(
-    channel: Channel, notice: Notice, settings: Settings, now: datetime
+    channel: Channel, notice: Notice, office: Office, now: datetime
 ) -> Receipt:
     from functions.send_reminder.webhook import send_webhook
 
-    allow = _prepare_calls(settings)
+    allow = _prepare_calls(office.settings)
     return await send_webhook(notice, channel.address, channel.secret or "", now, allow)
 
 
-async def _deliver_push(
-    channel: Channel, notice: Notice, settings: Settings, now: datetime
-) -> Receipt:
+async def _deliver_push(channel: Channel, notice: Notice, office: Office, now: datetime) -> Receipt:
     from functions.send_reminder.web_push import Browser, send_push
 
+    settings = office.settings
     allow = _prepare_calls(settings)
     browser = Browser(channel.address, channel.secret or "", allow)
     contact = settings.url if settings.url.startswith("https://") else ""
@@ -82,11 +98,11 @@ async def _deliver_push(
 
 
 async def _deliver_apprise(
-    channel: Channel, notice: Notice, settings: Settings, now: datetime
+    channel: Channel, notice: Notice, office: Office, now: datetime
 ) -> Receipt:
     from functions.send_reminder.apprise_service import send_service
 
-    return await send_service(notice, channel.address, settings.apprise_allow)
+    return await send_service(notice, channel.address, office.settings.apprise_allow)
 
 
 def _prepare_calls(settings: Settings) -> tuple[IPNetwork, ...]:
@@ -129,9 +145,15 @@ def write_notice(
         timezone=person.timezone if person else None,
         remind_at=_write_instant(fact.remind_at) or "",
         late_by_seconds=late_by(delivery, now),
-        link=f"{url.rstrip('/')}/#/tasks/{fact.task_id}" if url and task else None,
+        link=_write_link(url, fact) if url and (task or situation.digest) else None,
         links=_choose_links(delivery, settings, now) if task else None,
+        digest=situation.digest,
     )
+
+
+def _write_link(url: str, fact: ReminderFact) -> str:
+    place = f"/tasks/{fact.task_id}" if fact.task_id != NO_TASK else ""
+    return f"{url.rstrip('/')}/#{place}"
 
 
 def _choose_links(delivery: Delivery, settings: Settings, now: datetime) -> Links | None:

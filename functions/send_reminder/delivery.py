@@ -1,12 +1,17 @@
 """One delivery: a reminder at one instant by one channel, and the ids that are derived from it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
 from taskflow.events import ReminderFact, derive_id
 from taskflow.reminder import Planned
 from taskflow.task import Reminder
+
+# The nil UUID (RFC 9562): a test of a channel, a notice about one or a digest is about no task.
+NO_TASK = "00000000-0000-0000-0000-000000000000"
+# Timers fire so much early at the most; nothing that is due within it waits again.
+AHEAD = timedelta(seconds=2)
 
 
 class Delivery(Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from msgspec import Struct, field, structs
 
 from functions.send_reminder.attempt import SOURCE, look_again, spread
 from functions.send_reminder.delivery import Delivery, name_wait
+from functions.send_reminder.digest_timer import follow_digests
 from functions.send_reminder.ledger import (
     Row,
     lease_deliveries,
@@ -28,7 +29,7 @@ from functions.send_reminder.situation import Situation, load_situations
 from functions.send_reminder.step import Held, Mark, Take, Wait, choose_moment, choose_step
 from functions.send_reminder.switches import wait_for_switch
 from taskflow.database import Connection
-from taskflow.events import Event, ReminderFact, ReminderTriggered, new_event
+from taskflow.events import DigestDue, Event, ReminderFact, ReminderTriggered, new_event
 from taskflow.reminder import (
     Planned,
     due_instant,
@@ -75,13 +76,18 @@ def open_agenda(locked: Sequence[tuple[str, Delivery]]) -> Agenda:
     return Agenda({one.id: one for _, one in locked}, by_reminder, owners)
 
 
-async def send_reminder(events: list[Event[ReminderFact]], lease: Lease) -> list[Event[Any]]:
+async def send_reminder(
+    events: list[Event[ReminderFact | DigestDue]], lease: Lease
+) -> list[Event[Any]]:
     """Brings the deliveries of reminders to where their tasks say they belong, and sends those that
     are due, all at once."""
     desk = lease.remember(Desk)
     desk.settings = await runtime_settings(lease.settings).read()
+    reminders: list[Any] = [one for one in events if isinstance(one.data, ReminderFact)]
+    digests: list[Any] = [one for one in events if isinstance(one.data, DigestDue)]
     async with desk.ledger, lease.transaction() as db:
-        sendings = await take_work(db, events, desk, lease.now())
+        reminders += await follow_digests(db, digests, lease.now())
+        sendings = await take_work(db, reminders, desk, lease.now())
     await send_all(lease, desk, sendings)
     return []
 
@@ -92,9 +98,11 @@ async def take_work(
     """Plans, suppresses, holds and leases, in one transaction."""
     facts = [event.data for event in events]
     situations = await load_situations(db, facts, now)
-    pairs = zip(facts, situations, strict=True)
+    # What is older may have been sent and forgotten since.
+    oldest = now - timedelta(days=desk.settings.keep_deliveries)
+    known = [pair for pair in zip(facts, situations, strict=True) if pair[0].remind_at >= oldest]
     await plan_deliveries(
-        db, [(fact, place) for fact, it in pairs for place in it.choose_places(fact)]
+        db, [(fact, place) for fact, it in known for place in it.choose_places(fact)]
     )
     agenda = open_agenda(await lock_deliveries(db, facts))
     for event, situation in zip(events, situations, strict=True):

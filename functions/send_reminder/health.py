@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from functions.send_reminder.attempt import SOURCE
-from functions.send_reminder.delivery import name_attempt, name_delivery
+from functions.send_reminder.delivery import NO_TASK, name_attempt, name_delivery
 from functions.send_reminder.ledger import Settled, plan_deliveries, put_timers
-from functions.send_reminder.situation import NO_TASK, Channel, Person, Place
+from functions.send_reminder.situation import Channel, Person, Place
 from taskflow.database import Connection
 from taskflow.events import ChannelDisabled, Event, ReminderTriggered, derive_id, new_event
 

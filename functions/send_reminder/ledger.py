@@ -2,7 +2,7 @@
 timer that brings one back comes and goes with the row that needs it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -152,10 +152,14 @@ async def lease_deliveries(
     return [structs.replace(one, lease=lease, leased_until=until) for one in deliveries]
 
 
-async def put_timers(db: Connection, events: Iterable[Event[Any]]) -> None:
+async def put_timers(
+    db: Connection,
+    events: Iterable[Event[Any]],
+    name: Callable[[Event[Any]], str] = lambda event: event.id,
+) -> None:
     """Each event at its own time, for the person it is about."""
     rows = [
-        (event.id, event.time, event.data.topic, event.data.user_id, encode(event).decode())
+        (name(event), event.time, event.data.topic, event.data.user_id, encode(event).decode())
         for event in sorted(events, key=lambda event: event.id)
     ]
     if rows:

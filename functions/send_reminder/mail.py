@@ -1,12 +1,12 @@
 """What a reminder says as a mail; apart from the sending, which all letters share."""
 
-from datetime import UTC, date, datetime, timedelta
-from email.message import EmailMessage
+from datetime import UTC, date, datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
+from functions.send_reminder.calendar import Entry, write_calendar
 from functions.send_reminder.notice import Notice
-from taskflow.mail import Attachment, Letter, compose_letter, flatten_line
+from taskflow.mail import Attachment, Letter, Mail, compose_letter, flatten_line
 from taskflow.zone import InvalidZone, find_zone
 
 # Below this a person would not call it late, and the note would only puzzle.
@@ -14,7 +14,7 @@ LATE_FROM_SECONDS = 60
 LEAVE = "Send no more reminders here"
 
 
-def compose_mail(notice: Notice, sender: str, recipient: str) -> EmailMessage:
+def compose_mail(notice: Notice, sender: str, recipient: str) -> Mail:
     """The reminder as a mail in plain text and HTML, times in the person's zone.
 
     Raises ValueError for an address that is none.
@@ -27,7 +27,7 @@ def compose_mail(notice: Notice, sender: str, recipient: str) -> EmailMessage:
         subject=f"Reminder: {title}",
         text=_write_text(title, lines, notice),
         html=_write_html(title, lines, notice),
-        written_at=_sent_at(notice),
+        written_at=notice.sent_at,
         leave=notice.links.unsubscribe if notice.links else None,
         attachments=_attach_calendar(title, notice),
     )
@@ -40,10 +40,6 @@ def _choose_zone(name: str | None) -> ZoneInfo:
         return find_zone(name)
     except InvalidZone:
         return find_zone("UTC")
-
-
-def _sent_at(notice: Notice) -> datetime:
-    return datetime.fromisoformat(notice.remind_at) + timedelta(seconds=notice.late_by_seconds)
 
 
 def _tell_due(notice: Notice, zone: ZoneInfo) -> str | None:
@@ -113,32 +109,21 @@ def _write_link(words: str, url: str) -> str:
 
 
 def _attach_calendar(title: str, notice: Notice) -> list[Attachment]:
-    """The due time as an event that calendars take over; instants in UTC need no zone of theirs."""
     if notice.due_at is None and notice.due_on is None:
         return []
-    # Imported here: a task without a due date, and every other channel, goes without it.
-    from icalendar import Calendar, Event
-
     due: date = (
         datetime.fromisoformat(notice.due_at).astimezone(UTC)
         if notice.due_at is not None
         else date.fromisoformat(notice.due_on or "")
     )
-    event = Event()
-    # One task, one event: a later mail about it moves the event that is there.
-    event.add("uid", notice.task_id)
-    event.add("dtstamp", _sent_at(notice).astimezone(UTC))
-    event.add("dtstart", due)
-    event.add("summary", title)
-    event.add("transp", "TRANSPARENT")
-    if notice.link:
-        event.add("url", notice.link)
-    calendar = Calendar()
-    calendar.add("prodid", "-//TaskFlow//Reminders//EN")
-    calendar.add("version", "2.0")
-    calendar.add("method", "PUBLISH")
-    calendar.add_component(event)
-    text = calendar.to_ical().decode()
+    entry = Entry(
+        uid=notice.task_id,
+        title=title,
+        due=due,
+        written_at=notice.sent_at.astimezone(UTC),
+        url=notice.link,
+    )
+    text = write_calendar(entry)
     return [
         Attachment(name="task.ics", kind="calendar", text=text, parameters={"method": "PUBLISH"})
     ]

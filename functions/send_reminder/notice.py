@@ -1,9 +1,10 @@
 """What a person is told about one reminder, in the one form that every channel is given."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from functions.send_reminder.digest import Digest
 from taskflow.mail import DeliveryFailed, Receipt
 from taskflow.reminder_link import PATH, Answer, Verb, sign_answer
 
@@ -25,7 +26,7 @@ class Notice(Struct, frozen=True, kw_only=True):
 
     `due_at` and `remind_at` are RFC 3339 instants, `due_on` an ISO date, `timezone` the IANA zone
     that the person reads times in (UTC without one), `link` the task's page. `links` are only
-    there where people reach us by an address, and about a task.
+    there where people reach us by an address, and about a task. A `digest` is about many.
     """
 
     delivery_id: str
@@ -41,6 +42,11 @@ class Notice(Struct, frozen=True, kw_only=True):
     late_by_seconds: int
     link: str | None
     links: Links | None = None
+    digest: Digest | None = None
+
+    @property
+    def sent_at(self) -> datetime:
+        return datetime.fromisoformat(self.remind_at) + timedelta(seconds=self.late_by_seconds)
 
 
 def make_links(url: str, secret: str, delivery_id: str, now: datetime) -> Links:

@@ -18,7 +18,7 @@ from functions.send_reminder.attempt import (
     postpone,
     spread,
 )
-from functions.send_reminder.channels import deliver, write_notice
+from functions.send_reminder.channels import Office, deliver, write_notice
 from functions.send_reminder.delivery import Delivery, name_wait
 from functions.send_reminder.health import Tried, write_health
 from functions.send_reminder.lanes import Lane, Lanes
@@ -30,6 +30,7 @@ from taskflow.events import Event, ReminderFact, ReminderTriggered
 from taskflow.mail import DeliveryFailed
 from taskflow.serve import Lease
 from taskflow.settings import Settings
+from taskflow.smtp import Mailer
 
 # A database that fails over just after a mail has left must not make it leave twice; with the
 # longest effect still within the lease.
@@ -61,8 +62,8 @@ class Sending(Struct):
 
 
 class Desk:
-    """What a process remembers between deliveries: the lanes, outcomes not written yet, and the
-    settings that an operator may change meanwhile.
+    """What a process remembers between deliveries: the lanes, its connections to the mail server,
+    outcomes not written yet, and the settings that an operator may change meanwhile.
 
     `ledger` is whose turn it is to write: a process has one connection, and whoever waits for it
     in the pool is told after five seconds that the database is away.
@@ -71,8 +72,13 @@ class Desk:
     def __init__(self) -> None:
         self.settings = Settings()
         self.lanes = Lanes()
+        self.mailer = Mailer()
         self.waiting: list[tuple[Sending, Settled, asyncio.Future[None]]] = []
         self.ledger = asyncio.Lock()
+
+    async def close(self) -> None:
+        """Leaves what was kept open for the next delivery."""
+        await self.mailer.close()
 
 
 def watch_over(event: Event[ReminderFact], delivery: Delivery) -> Event[ReminderTriggered]:
@@ -153,7 +159,7 @@ async def _send(lease: Lease, desk: Desk, sending: Sending) -> None:
     try:
         async with sending.lane.turn():
             sending.begun, begun = True, time.monotonic()
-            outcome = await _attempt(lease, sending)
+            outcome = await _attempt(lease, desk, sending)
             took = int(1000 * (time.monotonic() - begun))
     finally:
         desk.lanes.at_once -= 1
@@ -161,7 +167,7 @@ async def _send(lease: Lease, desk: Desk, sending: Sending) -> None:
     await _settle(lease, desk, sending, settled)
 
 
-async def _attempt(lease: Lease, sending: Sending) -> Outcome:
+async def _attempt(lease: Lease, desk: Desk, sending: Sending) -> Outcome:
     now, settings, lane = lease.now(), lease.settings, sending.lane
     event, delivery, situation = sending.event, sending.delivery, sending.situation
     if lane.is_open(now) and lane.opened_until is not None:
@@ -174,7 +180,7 @@ async def _attempt(lease: Lease, sending: Sending) -> Outcome:
     notice = write_notice(event.data, situation, delivery, settings, now)
     try:
         async with asyncio.timeout(lane.pace.seconds):
-            receipt = await deliver(channel, notice, settings, now)
+            receipt = await deliver(channel, notice, Office(settings, desk.mailer), now)
     except DeliveryFailed as failed:
         # The way out works where it only refuses this one.
         lane.note(failed.permanent or failed.personal, now)

@@ -9,15 +9,14 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, field
 
-from functions.send_reminder.delivery import Delivery
+from functions.send_reminder.delivery import NO_TASK, Delivery
+from functions.send_reminder.digest import Digest, Reader, load_digests
 from taskflow.database import Connection
+from taskflow.digest import PersonalChoices, find_digest_day
 from taskflow.events import ReminderCancelled, ReminderFact, ReminderScheduled, derive_id
 from taskflow.read_task import DEFAULT_CHANNEL
-from taskflow.reminder import Choices, is_planned, read_pause, snoozed_until
+from taskflow.reminder import is_planned, read_pause, snoozed_until
 from taskflow.task import Reminder, Task
-
-# The nil UUID (RFC 9562): a test of a channel, or a notice about one, is about no task.
-NO_TASK = "00000000-0000-0000-0000-000000000000"
 
 ACCOUNT_DELETED = "The account was deleted."
 TASK_DELETED = "The task was deleted."
@@ -29,6 +28,8 @@ CHANNEL_REMOVED = "The channel was removed."
 CHANNEL_OFF = "The channel is switched off"
 SNOOZED = "The task was snoozed to a later time."
 ANSWERED = "An earlier channel was answered"
+NOTHING_DUE = "Nothing was overdue, or due today or tomorrow."
+NO_DIGEST = "The daily digest was switched off."
 
 PEOPLE = """
 SELECT json_build_object(
@@ -72,7 +73,7 @@ class Channel(Struct, frozen=True):
 class Person(Struct, frozen=True):
     timezone: str
     deleted_at: datetime | None = None
-    choices: Choices = Choices()
+    choices: PersonalChoices = PersonalChoices()
     channels: dict[str, Channel] = field(default_factory=dict)
     id: str = ""
 
@@ -87,12 +88,13 @@ class Place(Struct, frozen=True):
 
 
 class Situation(Struct, frozen=True):
-    """A person, and a task of theirs unless it is deleted; `answer` is how an earlier channel of
-    the same reminder was answered."""
+    """A person, and a task of theirs unless it is deleted, or what their digest tells; `answer` is
+    how an earlier channel of the same reminder was answered."""
 
     person: Person | None
     task: Task | None = None
     answer: str | None = None
+    digest: Digest | None = None
 
     @property
     def channels(self) -> dict[str, Channel]:
@@ -119,7 +121,7 @@ class Situation(Struct, frozen=True):
     def _choose_order(self, fact: ReminderFact) -> tuple[list[str], timedelta]:
         """The kinds of channels in their order, and how long each waits for the one before."""
         reminder = self.reminder(fact)
-        choices = self.person.choices if self.person else Choices()
+        choices = self.person.choices if self.person else PersonalChoices()
         kinds = fact.channels or [DEFAULT_CHANNEL]
         pause = reminder.escalate if reminder else UNSET
         if choices.channels and (not fact.channels or (reminder and reminder.defaults is True)):
@@ -149,6 +151,8 @@ class Situation(Struct, frozen=True):
         return None
 
     def _why_not_at_all(self, fact: ReminderFact) -> str | None:
+        if self.digest is not None:
+            return self._why_no_digest(self.digest)
         if fact.task_id == NO_TASK or getattr(fact, "again", False):
             return None
         if self.task is None:
@@ -162,6 +166,11 @@ class Situation(Struct, frozen=True):
             return MOVED
         late = isinstance(fact, ReminderScheduled) and fact.born_late
         return BORN_LATE if late else None
+
+    def _why_no_digest(self, digest: Digest) -> str | None:
+        if self.person is None or self.person.choices.digest is None:
+            return NO_DIGEST
+        return NOTHING_DUE if digest.is_empty else None
 
     def _why_not_now(self, fact: ReminderFact, place: Place | Delivery) -> str | None:
         """Whether it only insists on what has been answered."""
@@ -195,14 +204,30 @@ async def load_situations(
     by_id = {person.id: person for person in people}
     tasks = await _load_tasks(db, {fact.task_id for fact in facts} - {NO_TASK})
     answers = await _load_answers(db, facts)
+    digests = await _load_digests(db, facts, by_id, now)
     return [
         Situation(
             by_id.get(fact.user_id),
             tasks.get((fact.user_id, fact.task_id)),
             answers.get((fact.reminder_id, fact.remind_at)),
+            digests.get(fact.reminder_id),
         )
         for fact in facts
     ]
+
+
+async def _load_digests(
+    db: Connection, facts: Sequence[ReminderFact], people: dict[str, Person], now: datetime
+) -> dict[str, Digest]:
+    """By what stands for the reminder in each."""
+    readers = {
+        fact.reminder_id: Reader(fact.user_id, people[fact.user_id].timezone)
+        for fact in facts
+        if fact.task_id == NO_TASK
+        and fact.user_id in people
+        and find_digest_day(fact.user_id, fact.reminder_id, fact.remind_at)
+    }
+    return dict(zip(readers, await load_digests(db, list(readers.values()), now), strict=True))
 
 
 async def _load_tasks(db: Connection, ids: Iterable[str]) -> dict[tuple[str, str], Task]:

@@ -2,19 +2,17 @@
 and every order of events can be tried.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeAlias
 
 from msgspec import Struct
 
-from functions.send_reminder.delivery import Delivery, name_attempt
-from functions.send_reminder.situation import BORN_LATE, NO_TASK, Person
+from functions.send_reminder.delivery import AHEAD, NO_TASK, Delivery, name_attempt
+from functions.send_reminder.situation import BORN_LATE, Person
 from taskflow.events import Event, ReminderFact, ReminderTriggered
 from taskflow.reminder import quiet_until, read_duration
 from taskflow.zone import find_zone, to_local
 
-# Timers fire so much early at the most; nothing that is due within it waits again.
-AHEAD = timedelta(seconds=2)
 COMES_NEXT = "It comes if nobody answers an earlier channel."
 
 

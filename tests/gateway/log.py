@@ -20,11 +20,13 @@ FUNCTIONS: tuple[Main, ...] = (write_task, expand_recurrence, fan_out_update, wr
 
 
 class LiveLog:
-    """A publisher whose topics are consumed at once; `down` refuses, `paused` only keeps."""
+    """A publisher whose topics are consumed at once; `down` refuses all, `refuses` some keys, and
+    while `running` is not set it only keeps."""
 
     def __init__(self, settings: Settings) -> None:
         self.events: list[Event[Any]] = []
         self.down = False
+        self.refuses: set[str] = set()
         self.running = asyncio.Event()
         self.running.set()
         self._queue: asyncio.Queue[Event[Any]] = asyncio.Queue()
@@ -42,10 +44,11 @@ class LiveLog:
         if self.down:
             return {event.id for event in events}
         self._consuming = self._consuming or asyncio.create_task(self._consume())
-        self.events += events
-        for event in events:
+        taken = [event for event in events if event.partitionkey not in self.refuses]
+        self.events += taken
+        for event in taken:
             self._queue.put_nowait(event)
-        return set()
+        return {event.id for event in events} - {event.id for event in taken}
 
     async def _consume(self) -> None:
         while True:

@@ -1,11 +1,15 @@
 """What a person chooses for all of their reminders."""
 
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
 
+import asyncpg
 import httpx
 import pytest
 
 Client = httpx.AsyncClient
+Owner: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 HERE = "/v1/me/reminders"
 DEFAULTS: dict[str, Any] = {
     "channels": [],
@@ -13,7 +17,9 @@ DEFAULTS: dict[str, Any] = {
     "quiet_hours": None,
     "late": "send",
     "late_after": "PT15M",
+    "digest": None,
 }
+TIMERS = "SELECT due_at FROM timers WHERE topic = 'reminders'"
 
 
 async def test_what_was_never_chosen_is_the_default(paris: Client) -> None:
@@ -50,6 +56,9 @@ async def test_what_is_sent_is_changed_and_null_is_the_default_again(
         ({"quiet_hours": {"from": "22:00", "until": "07:00", "on": 1}}, "quiet_hours.on"),
         ({"late": "perhaps"}, "late"),
         ({"late_after": "P31D"}, "late_after"),
+        ({"digest": "7:00"}, "digest"),
+        ({"digest": "24:00"}, "digest"),
+        ({"digest": True}, "digest"),
         ({"sound": "loud"}, "sound"),
     ],
 )
@@ -60,6 +69,57 @@ async def test_what_cannot_be_is_refused_by_name(
     assert answer.status_code == 422, answer.text
     assert [error["field"] for error in answer.json()["errors"]] == [field]
     assert (await paris.get(HERE)).json() == DEFAULTS
+
+
+# --- the daily digest ----------------------------------------------------------------------------
+
+
+async def find_hour(owner: Owner, zone: str) -> str:
+    """The one timer's hour on a clock of that zone; it is the next one of that hour."""
+    (row,) = await owner.fetch(TIMERS)
+    due: datetime = row["due_at"]
+    assert timedelta() < due - datetime.now(UTC) <= timedelta(hours=25)
+    return f"{due.astimezone(ZoneInfo(zone)):%H:%M}"
+
+
+async def test_a_digest_has_one_timer_at_its_hour_where_the_person_is(
+    paris: Client, owner: Owner
+) -> None:
+    answer = await paris.patch(HERE, json={"digest": "07:00"})
+    assert (answer.status_code, answer.json()) == (200, {**DEFAULTS, "digest": "07:00"})
+    assert await find_hour(owner, "Europe/Paris") == "07:00"
+    await paris.patch(HERE, json={"digest": "21:30"})
+    assert await find_hour(owner, "Europe/Paris") == "21:30"
+    await paris.patch(HERE, json={"late": "drop"})
+    assert await find_hour(owner, "Europe/Paris") == "21:30"
+
+
+async def test_a_digest_follows_its_person_into_another_zone(paris: Client, owner: Owner) -> None:
+    await paris.patch(HERE, json={"digest": "07:00"})
+    await paris.patch("/v1/me", json={"timezone": "Asia/Tokyo"})
+    assert await find_hour(owner, "Asia/Tokyo") == "07:00"
+    await paris.patch("/v1/me", json={"timezone": None})
+    assert await find_hour(owner, "UTC") == "07:00"
+
+
+async def test_a_digest_ends_with_the_choice_and_with_the_account(
+    paris: Client, owner: Owner
+) -> None:
+    await paris.patch(HERE, json={"digest": "07:00"})
+    await paris.patch(HERE, json={"digest": None})
+    assert await owner.fetch(TIMERS) == []
+    await paris.patch("/v1/me", json={"timezone": "Asia/Tokyo"})
+    assert await owner.fetch(TIMERS) == []
+
+    await paris.patch(HERE, json={"digest": "07:00"})
+    assert (await paris.delete("/v1/me")).status_code == 204
+    assert await owner.fetch(TIMERS) == []
+
+
+async def test_a_digest_is_no_reminder_to_come(paris: Client) -> None:
+    await paris.patch(HERE, json={"digest": "07:00"})
+    answer = await paris.get("/v1/reminders")
+    assert (answer.status_code, answer.json()["items"]) == (200, [])
 
 
 async def test_nobody_chooses_for_nobody(anyone: Client) -> None:

@@ -357,6 +357,48 @@ async def test_tags_are_counted_renamed_and_removed(paris: Client) -> None:
     assert (await paris.get("/v1/tags")).json()["items"] == []
 
 
+async def test_a_repeated_rename_answers_the_same_and_changes_nothing(paris: Client) -> None:
+    for _ in range(3):
+        await create(paris, tags=["home"])
+    once = {"Idempotency-Key": "rename once"}
+    answers = [await paris.patch("/v1/tags/home", json={"name": "house"}, headers=once)]
+    later = await create(paris, tags=["home"])
+    answers.append(await paris.patch("/v1/tags/home", json={"name": "house"}, headers=once))
+
+    assert [answer.json() for answer in answers] == [{"name": "house", "changed": 3}] * 2
+    assert (await paris.get(f"/v1/tasks/{later['id']}")).json()["tags"] == ["home"]
+    other = await paris.patch("/v1/tags/home", json={"name": "flat"}, headers=once)
+    assert other.json()["code"] == "idempotency_key_reused"
+
+
+async def test_a_rename_that_stopped_half_way_is_finished_by_its_repetition(
+    paris: Client, live_log: LiveLog
+) -> None:
+    names = [(await create(paris, tags=["home"]))["id"] for _ in range(4)]
+    once = {"Idempotency-Key": "rename in two halves"}
+    live_log.refuses = set(names[2:])
+    lost = await paris.patch("/v1/tags/home", json={"name": "house"}, headers=once)
+    assert lost.status_code == 503, lost.text
+    live_log.refuses = set()
+
+    for _ in range(2):
+        answer = await paris.patch("/v1/tags/home", json={"name": "house"}, headers=once)
+        assert answer.json() == {"name": "house", "changed": 4}
+
+
+async def test_a_rename_that_nobody_waits_for_is_known_by_its_place(paris: Client) -> None:
+    await create(paris, tags=["home"])
+    hurry = {"Prefer": "respond-async"}
+    begun = await paris.patch("/v1/tags/home", json={"name": "house"}, headers=hurry)
+    assert begun.status_code == 202
+    for _ in range(200):
+        known = (await paris.get(begun.headers["Location"])).json()
+        if known["status"] != "pending":
+            break
+        await asyncio.sleep(0.02)
+    assert (known["status"], known["http_status"]) == ("done", 200)
+
+
 async def test_a_preview_names_each_adjustment(paris: Client) -> None:
     body = {
         "due_at": "2027-01-31T09:00",

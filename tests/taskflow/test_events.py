@@ -20,6 +20,7 @@ from taskflow.events import (
     Event,
     Payload,
     Record,
+    RetentionDue,
     TaskFact,
     Tick,
     concrete,
@@ -32,7 +33,7 @@ from taskflow.events import (
 )
 
 NOW = datetime(2026, 12, 1, 8, tzinfo=UTC)
-INSIDE = (Tick, Record)
+INSIDE = (Tick, Record, RetentionDue)
 
 
 def fill(kind: Any) -> Any:

@@ -640,6 +640,29 @@ async def test_a_lease_commits_as_it_goes(open_worker: OpenWorker, owner: Owner)
     assert (seen, sent(worker)) == ([1], [event.id])
 
 
+async def test_what_was_remembered_is_left_in_order_when_the_process_ends(
+    open_worker: OpenWorker,
+) -> None:
+    class Connection:
+        def __init__(self) -> None:
+            opened.append(self)
+            self.closed = False
+
+        async def close(self) -> None:
+            self.closed = True
+
+    async def act(event: Event[Any], lease: Lease) -> Handled:
+        lease.remember(Connection)
+        lease.remember(dict)
+        return []
+
+    opened: list[Connection] = []
+    worker = open_worker(act, lease)
+    assert await deliver(worker, ask("a", "1"), ask("a", "2")) == "SS"
+    await worker.close()
+    assert [one.closed for one in opened] == [True]
+
+
 # --- notices -----------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from msgspec import structs
 
-from functions.fire_timer.handler import AT_ONCE, STEP_ASIDE, open_alarm
+from functions.fire_timer.handler import AT_ONCE, SHARE, STEP_ASIDE, open_alarm
 from functions.fire_timer.main import main
 from taskflow.database import Database
 from taskflow.dialects import Entry, Outcome
@@ -180,6 +180,46 @@ async def test_what_is_late_goes_in_one_call_for_all_streams(
     await tick(worker)
     assert len(fired(worker)) == 300
     assert publisher(worker).calls == 1
+
+
+# --- for everybody -----------------------------------------------------------------------------
+
+
+async def put_flood(owner: Owner, after: float, count: int) -> str:
+    """So many timers of one person, all due some seconds after NOW; the person."""
+    person, due_at = str(uuid4()), NOW + timedelta(seconds=after)
+    names = [str(uuid4()) for _ in range(count)]
+    events = [new_event(reminder(name), id=name, source="test", time=due_at) for name in names]
+    rows = [
+        (event.id, due_at, event.data.topic, person, encode(event).decode()) for event in events
+    ]
+    await owner.executemany(PUT, rows)
+    return person
+
+
+async def test_a_flood_of_one_person_keeps_nobody_else(owner: Owner, open_clock: Open) -> None:
+    """What is due later of another person leaves in the same tick, the flood in its own time."""
+    await put_flood(owner, -600, 2 * SHARE + 200)
+    theirs = [await put_timer(owner, -1), await put_timer(owner, -2)]
+    worker = open_clock()
+
+    await tick(worker)
+    assert set(theirs) < set(fired(worker)) and len(fired(worker)) == SHARE + 2
+    await tick(worker)
+    newcomer = await put_timer(owner, -1)
+    await tick(worker)
+    assert newcomer in fired(worker)
+    assert len(fired(worker)) == len(set(fired(worker))) == 2 * SHARE + 200 + 3
+    assert await owner.fetch(LEFT) == []
+
+
+async def test_two_floods_share_a_tick(owner: Owner, open_clock: Open) -> None:
+    people = {await put_flood(owner, -600, SHARE + 100), await put_flood(owner, -500, SHARE + 100)}
+    worker = open_clock()
+
+    await tick(worker)
+    left = await owner.fetch("SELECT user_id::text, count(*) FROM timers GROUP BY user_id")
+    assert {row[0] for row in left} == people and {row[1] for row in left} == {100}
 
 
 # --- once or again -----------------------------------------------------------------------------

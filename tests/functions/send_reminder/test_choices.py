@@ -190,6 +190,24 @@ async def test_missed_reminders_come_once_and_late_or_are_dropped_as_chosen(
             assert one["reason"].startswith(f"It came {seconds} s late")
 
 
+async def test_what_lay_in_the_log_for_two_hours_comes_once_and_late(
+    world: World, postbox: Postbox
+) -> None:
+    """The clock went on and the function was down: its events wait for it, each in its order."""
+    for number in range(3):
+        await world.create(reminders=[{"before": f"PT{60 - 10 * number}M", "channels": ["email"]}])
+    fired = [await world.fire(REMIND_AT + number * 10 * MINUTE) for number in range(3)]
+    world.clock.now = REMIND_AT + 2 * HOUR
+    events = [event for some in fired for event in some]
+    for sender in (world.start_sender(), world.start_sender()):
+        assert await deliver(sender, events) == ["SUCCESS"] * 3
+
+    late = [one["late_by_seconds"] for one in await world.deliveries()]
+    assert late == [7200, 6600, 6000] and len(postbox.taken) == 3
+    told = postbox.taken[0].get_body(("plain",))
+    assert told is not None and "2 h late" in told.get_content()
+
+
 async def test_a_failing_mail_server_is_no_lateness_of_ours(world: World, postbox: Postbox) -> None:
     await world.choose(late="drop")
     postbox.at_recipient = "451 later please"

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from functions.send_reminder import channels, situation
 from functions.send_reminder.attempt import SCHEDULE
+from functions.send_reminder.channels import Office
 from functions.send_reminder.ledger import LEASED
 from functions.send_reminder.notice import Notice, Receipt
 from functions.send_reminder.sending import MARGIN
@@ -22,7 +23,6 @@ from taskflow.events import (
     TaskCommand,
     UpdateTask,
 )
-from taskflow.settings import Settings
 from taskflow.task import TaskInput
 from tests.functions.send_reminder.world import (
     DUE,
@@ -327,6 +327,51 @@ async def test_a_refused_recipient_fails_for_good_and_alone(
     assert (postbox.attempts, len(endpoint.requests)) == (1, 1)
 
 
+async def test_what_was_sent_and_forgotten_is_not_sent_again(
+    world: World, postbox: Postbox
+) -> None:
+    """Whatever brings an event again after its delivery was purged; one that was never sent, though
+    its clock stood still for as long, is in the ledger and comes late."""
+    forgotten, slept_through = await world.create(), await world.create(title="Slept through")
+    fired = await world.fire(REMIND_AT)
+    sender = world.start_sender()
+    world.clock.now = NOW
+    assert set(await deliver(sender, slept_through.scheduled)) == {"SUCCESS"}
+    world.clock.now = REMIND_AT + timedelta(days=world.settings.keep_deliveries, seconds=1)
+    assert set(await deliver(sender, [*forgotten.scheduled, *fired])) == {"SUCCESS"}
+
+    assert [mail["Subject"] for mail in postbox.taken] == ["Reminder: Slept through"]
+    assert [row["task_id"] for row in await world.deliveries()] == [slept_through.id]
+
+
+async def test_a_poison_reminder_stops_nobody_and_redriven_is_sent_once(
+    world: World, postbox: Postbox, owner: Owner
+) -> None:
+    """The fifth failure of the function itself sets the event aside (`serve`); put back after the
+    cause is mended, however often, it is one mail."""
+    poison, healthy = await world.create(title="Poison"), await world.create()
+    fired = await world.fire(REMIND_AT)
+    bad = next(event for event in fired if event.data.task_id == poison.id)
+    task = "UPDATE tasks SET reminders = $2 WHERE id = $1 RETURNING id"
+    kept = await owner.fetchval("SELECT reminders FROM tasks WHERE id = $1", poison.id)
+    await owner.execute(task, poison.id, '"no list"')
+    sender = world.start_sender()
+    outcomes = dict(zip([one.id for one in fired], await deliver(sender, fired), strict=True))
+    assert outcomes.pop(bad.id) == "RETRY" and set(outcomes.values()) == {"SUCCESS"}
+    assert len(postbox.taken) == 1
+    for _ in range(3):
+        assert await deliver(sender, [bad]) == ["RETRY"]
+    assert await deliver(sender, [bad]) == ["DROP"]
+
+    await owner.execute(task, poison.id, kept)
+    redriven = structs.replace(bad, redrivefor="send-reminder")
+    for _ in range(2):
+        assert await deliver(sender, [redriven]) == ["SUCCESS"]
+    assert [mail["Subject"] for mail in postbox.taken].count("Reminder: Poison") == 1
+    states = {one["task_id"]: one["state"] for one in await world.deliveries()}
+    assert states == {poison.id: "sent", healthy.id: "sent"}
+
+
 async def test_a_failure_is_tried_again_by_a_timer_and_sent_once(
     world: World, postbox: Postbox, endpoint: Endpoint
 ) -> None:
@@ -434,7 +479,7 @@ async def test_what_nobody_foresaw_is_tried_again_in_the_sight_of_the_person(
     world: World, postbox: Postbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def stumble(
-        channel: situation.Channel, notice: Notice, settings: Settings, now: datetime
+        channel: situation.Channel, notice: Notice, office: Office, now: datetime
     ) -> Receipt:
         raise RuntimeError("a library's own business")
 
@@ -543,6 +588,24 @@ async def test_what_was_sent_stays_sent_when_the_task_is_done(world: World) -> N
     await deliver(sender, await world.write(CompleteTask, task.id))
 
     assert (await world.delivery())["state"] == "sent"
+
+
+async def test_a_moved_due_date_moves_relative_reminders_only(
+    world: World, postbox: Postbox
+) -> None:
+    before, at = {"before": "PT1H", "channels": ["email"]}, REMIND_AT + timedelta(minutes=30)
+    fixed = {"at": at.isoformat(), "channels": ["email"]}
+    task = await world.create(reminders=[before, fixed])
+    sender = world.start_sender()
+    await deliver(sender, [*task.scheduled, *await world.write(UpdateTask, task.id, **LATER)])
+    sent = []
+    for instant in (REMIND_AT, at, REMIND_AT + HOUR):
+        await deliver(sender, await world.fire(instant))
+        sent.append(len(postbox.taken))
+
+    assert sent == [0, 1, 2]
+    due = {one["due_at"] for one in await world.deliveries() if one["state"] == "sent"}
+    assert due == {at, REMIND_AT + HOUR}
 
 
 async def test_a_reminder_moved_away_and_back_is_sent_once(world: World, postbox: Postbox) -> None:

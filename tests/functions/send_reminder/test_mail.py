@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from icalendar import Calendar
 from icalendar import Event as CalendarEvent
 
+from functions.send_reminder.calendar import Entry, write_calendar
 from functions.send_reminder.mail import LATE_FROM_SECONDS, compose_mail
 from functions.send_reminder.notice import Links, Notice
 
@@ -36,7 +37,7 @@ def compose(**changes: Any) -> EmailMessage:
     """The mail of NOTICE with some fields changed, as a mail program reads it."""
     notice = msgspec.structs.replace(NOTICE, **changes)
     message = compose_mail(notice, "TaskFlow <tasks@taskflow.example>", "ann@example.com")
-    return email.message_from_bytes(message.as_bytes(), policy=policy.default)
+    return email.message_from_bytes(message.content, policy=policy.default)
 
 
 def read_text(message: EmailMessage) -> str:
@@ -202,7 +203,7 @@ def test_the_longest_link_is_not_folded() -> None:
         msgspec.structs.replace(NOTICE, links=msgspec.structs.replace(LINKS, unsubscribe=url)),
         "tasks@taskflow.example",
         "ann@example.com",
-    ).as_bytes()
+    ).content
     assert f"List-Unsubscribe: <{url}>\r\n".encode() in raw
 
 
@@ -230,3 +231,12 @@ def test_an_all_day_task_is_a_day_in_the_calendar() -> None:
 
 def test_without_a_due_date_there_is_no_calendar() -> None:
     assert list(compose(due_at=None).iter_attachments()) == []
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=200))
+def test_a_calendar_reads_whatever_a_title_holds(title: str) -> None:
+    due = datetime(2026, 12, 31, 9, tzinfo=UTC)
+    written = write_calendar(Entry(uid="t-1", title=title, due=due, written_at=due, url="u:x"))
+    assert max(len(line) for line in written.encode().split(b"\r\n")) <= 75
+    (event,) = Calendar.from_ical(written).events
+    assert str(event["SUMMARY"]) == title

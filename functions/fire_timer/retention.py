@@ -1,0 +1,87 @@
+"""What was kept long enough goes: a timer of its own, once a day, carried out here in portions, one
+a tick; apart from the timers that are published. Only the function wakes that a timer wakes anyway,
+and only its role may delete.
+"""
+
+import logging
+from datetime import UTC, datetime, time, timedelta
+
+import asyncpg
+from msgspec import structs
+
+from functions.fire_timer.rules import FEED, RULES, Rule
+from taskflow.database import Connection
+from taskflow.events import RetentionDue, encode, read_event
+from taskflow.serve import Lease
+from taskflow.settings import Settings
+
+# The nil UUID: nobody's, and there is only one.
+TIMER = "00000000-0000-0000-0000-000000000000"
+# Rows that one transaction looks at.
+PORTION = 5_000
+# When most people of most zones sleep, or nobody starts the machine that sleeps too.
+AT = time(3)
+# After an error of ours: it must not keep the clock awake, nor end the retention for good.
+AFTER_ERROR = timedelta(hours=1)
+
+# By its id: among many that are due, a search by topic would look at each.
+DUE = "SELECT event FROM timers WHERE id = $1 AND due_at <= $2 FOR UPDATE SKIP LOCKED"
+MOVE = "UPDATE timers SET due_at = $2, event = $3 WHERE id = $1"
+PUT_OFF = "UPDATE timers SET due_at = $2 WHERE id = $1"
+
+log = logging.getLogger("taskflow")
+
+
+async def apply_retention(lease: Lease) -> None:
+    """Takes one portion if its timer is due, and has that come again: at once while there is more,
+    otherwise the next night."""
+    try:
+        async with lease.transaction() as db:
+            await _follow_timer(db, lease.settings, lease.now())
+    except asyncpg.PostgresError:
+        # It must neither end the clock's work nor be tried without end.
+        log.exception("the retention waits for an hour")
+        async with lease.transaction() as db:
+            await db.execute(PUT_OFF, TIMER, lease.now() + AFTER_ERROR)
+
+
+async def _follow_timer(db: Connection, settings: Settings, now: datetime) -> None:
+    text = await db.fetchval(DUE, TIMER, now)
+    if text is None:
+        return
+    event = read_event(text.encode())
+    due_at, goes_on = await take_portion(db, event.data, settings, now)
+    moved = structs.replace(event, time=due_at, data=goes_on)
+    await db.execute(MOVE, TIMER, due_at, encode(moved).decode())
+
+
+async def take_portion(
+    db: Connection, due: RetentionDue, settings: Settings, now: datetime
+) -> tuple[datetime, RetentionDue]:
+    """Removes what is to go next; when and where it goes on."""
+    names = list(RULES)
+    place = names.index(due.rule) if due.rule in RULES else 0
+    rule = RULES[names[place]]
+    more, after = await _run(db, rule, due.after, rule.before(settings, now))
+    if more:
+        return now, RetentionDue(rule=names[place], after=after)
+    if place + 1 < len(names):
+        return now, RetentionDue(rule=names[place + 1])
+    return next_night(now), RetentionDue()
+
+
+async def _run(
+    db: Connection, rule: Rule, after: tuple[str, int], before: datetime
+) -> tuple[bool, tuple[str, int]]:
+    """Whether there may be more, and after which place."""
+    if rule.sql is FEED:
+        last = await db.fetchrow(FEED, before, PORTION, *after)
+        return last is not None, tuple(last) if last else after
+    done = await db.execute(rule.sql, before, PORTION)
+    return done == f"DELETE {PORTION}", after
+
+
+def next_night(now: datetime) -> datetime:
+    """The next time that it is AT in UTC: one, however many were slept through."""
+    tonight = datetime.combine(now.astimezone(UTC).date(), AT, UTC)
+    return tonight if tonight > now else tonight + timedelta(days=1)
