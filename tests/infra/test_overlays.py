@@ -249,6 +249,18 @@ def test_only_the_gateway_has_a_token_for_kubernetes(overlay: str) -> None:
 
 
 @every_overlay
+def test_only_the_gateway_may_ask_a_function_and_only_for_its_health(overlay: str) -> None:
+    configurations = of_kind(render(overlay), "Configuration", "dapr.io")
+    policies = {name: one["spec"]["accessControl"] for name, one in configurations.items()}
+    assert {one["defaultAction"] for one in policies.values()} == {"deny"}
+    assert "policies" not in policies["gateway"]
+    (policy,) = policies["taskflow"]["policies"]
+    assert (policy["appId"], policy["namespace"]) == ("gateway", NAMESPACE)
+    assert policy["defaultAction"] == "deny"
+    assert policy["operations"] == [{"name": "/healthz", "httpVerb": ["GET"], "action": "allow"}]
+
+
+@every_overlay
 def test_every_image_is_pinned_and_ours_is_one(overlay: str) -> None:
     images = {name: container["image"] for name, container in containers(render(overlay))}
     ours = set()
