@@ -28,7 +28,7 @@ from taskflow.events import Event
 from taskflow.migrate import migrate
 from taskflow.publish import open_publisher
 from tests.functions.commands import create, send
-from tests.platform.cluster import Cluster, find_cluster, running_cluster
+from tests.platform.cluster import Cluster, find_cluster, own_namespace, running_cluster
 from tests.platform.log import Log
 from tests.platform.pods import Pod, find_daprd, read_programs
 from tests.platform.scaled import read_manifests, scaled
@@ -276,7 +276,8 @@ async def measure_zero(folder: Path, ground: Ground) -> list[Row]:
     manifests = read_manifests(ground.log.bootstrap, ["write-task"])
     starts = []
     async with (
-        running_cluster(command, "zero") as cluster,
+        running_cluster(command),
+        own_namespace(command, "zero") as cluster,
         scaled(cluster, around, manifests, folder / "image"),
         told(ground.database) as listener,
     ):

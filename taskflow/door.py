@@ -12,7 +12,8 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 CUT_OFF = (400, b"")
-HEALTH = ("/healthz", "/health/liveness", "/health/readiness")
+ALIVE = "/health/liveness"
+HEALTH = ("/healthz", "/health/readiness")
 
 
 class Reply(Protocol):
@@ -51,6 +52,8 @@ class Door:
 
     async def look(self, method: str, path: str) -> tuple[int, bytes]:
         """Status and body for whoever delivers nothing: a probe, or the sidecar's OPTIONS."""
+        if path == ALIVE:
+            return 200, b""
         if path in HEALTH:
             return (200 if await self.worker.healthy() else 503), b""
         return (200 if method == "OPTIONS" else 405), b""

@@ -161,6 +161,14 @@ def test_a_pod_has_time_to_finish(app_id: str) -> None:
 
 
 @pytest.mark.parametrize("app_id", FUNCTIONS)
+def test_an_outage_starts_no_function_anew(app_id: str) -> None:
+    """Whether it is ready depends on its database, whether it is alive does not."""
+    (container,) = of_kind("keda", "Deployment")[app_id]["spec"]["template"]["spec"]["containers"]
+    assert container["readinessProbe"]["httpGet"]["path"] == "/healthz"
+    assert container["livenessProbe"]["httpGet"]["path"] == "/health/liveness"
+
+
+@pytest.mark.parametrize("app_id", FUNCTIONS)
 def test_a_container_has_no_more_rights_than_it_needs(app_id: str) -> None:
     spec = of_kind("keda", "Deployment")[app_id]["spec"]["template"]["spec"]
     (container,) = spec["containers"]

@@ -88,17 +88,20 @@ def test_everything_is_in_one_namespace_and_once(overlay: str) -> None:
         seen.add(key)
 
 
+def proofs(overlay: str, app_id: str) -> list[str]:
+    """What a sidecar shows to Kafka, and where it is kept."""
+    if overlay == "scram":
+        return [f"KAFKA_PASSWORD={app_id}:password"]
+    return [f"KAFKA_CERTIFICATE={app_id}:user.crt", f"KAFKA_KEY={app_id}:user.key"]
+
+
 @every_overlay
 def test_every_function_has_its_own_certificate_account_and_role(overlay: str) -> None:
     manifests = render(overlay)
     for app_id in (*FUNCTIONS, "gateway"):
         pod = workload(manifests, app_id)
         shown = pod["metadata"]["annotations"]["dapr.io/env-from-secret"].split(",")
-        assert shown == [
-            f"KAFKA_CA={NAMESPACE}-cluster-ca-cert:ca.crt",
-            f"KAFKA_CERTIFICATE={app_id}:user.crt",
-            f"KAFKA_KEY={app_id}:user.key",
-        ]
+        assert shown == [f"KAFKA_CA={NAMESPACE}-cluster-ca-cert:ca.crt", *proofs(overlay, app_id)]
         assert pod["spec"]["serviceAccountName"] == app_id
         (container,) = pod["spec"]["containers"]
         (database,) = (one for one in container["env"] if one["name"] == "TASKFLOW_DATABASE")
@@ -115,6 +118,22 @@ def test_the_sidecar_shows_the_certificate_that_stands_in_its_environment() -> N
     assert metadata["disableTls"] == "false"
     shown = (metadata[name] for name in ("caCert", "clientCert", "clientKey"))
     assert tuple(shown) == ("KAFKA_CA", "KAFKA_CERTIFICATE", "KAFKA_KEY")
+
+
+def test_with_names_and_passwords_nobody_shows_a_certificate() -> None:
+    manifests = render("scram")
+    (listener,) = of_kind(manifests, "Kafka")["taskflow"]["spec"]["kafka"]["listeners"]
+    users = of_kind(manifests, "KafkaUser").values()
+    wanted = {"type": "scram-sha-512"}
+    assert [listener["authentication"], *(one["spec"]["authentication"] for one in users)] == [
+        wanted
+    ] * (1 + len(users))
+    spec = of_kind(manifests, "Component")["taskflow"]["spec"]
+    metadata = {one["name"]: one.get("value", one.get("envRef")) for one in spec["metadata"]}
+    assert metadata["authType"] == "password"
+    assert (metadata["disableTls"], metadata["caCert"]) == ("false", "KAFKA_CA")
+    assert (metadata["saslUsername"], metadata["saslPassword"]) == ("{appID}", "KAFKA_PASSWORD")
+    assert not {"clientCert", "clientKey"} & metadata.keys()
 
 
 @pytest.mark.parametrize("app_id", FUNCTIONS)
@@ -139,9 +158,7 @@ def test_topics_that_keep_everything_are_trimmed_behind_their_reader() -> None:
     }
     readers = {f"{topic}={app_id}" for app_id in FUNCTIONS for topic in reads(app_id) & kept}
     ((_, container),) = ((n, c) for n, c in containers(manifests) if c["name"] == "trim-topics")
-    assert (
-        set(re.findall(r"\S+=(?:write-task|keep-dead-letter)\b", container["args"][0])) == readers
-    )
+    assert set(container["args"]) == readers
     rules = {("topic", topic, right) for topic in kept for right in ("Delete", "Describe")}
     rules |= {("group", pair.split("=")[1], "Describe") for pair in readers}
     assert rules_of(of_kind(manifests, "KafkaUser")["trim-topics"]) == rules
@@ -246,6 +263,18 @@ def test_only_the_gateway_has_a_token_for_kubernetes(overlay: str) -> None:
             assert pod["metadata"]["annotations"][key] == "true", name
     store = of_kind(render(overlay), "Component")["secrets"]
     assert store["scopes"] == ["gateway"]
+
+
+@every_overlay
+def test_only_the_gateway_may_ask_a_function_and_only_for_its_health(overlay: str) -> None:
+    configurations = of_kind(render(overlay), "Configuration", "dapr.io")
+    policies = {name: one["spec"]["accessControl"] for name, one in configurations.items()}
+    assert {one["defaultAction"] for one in policies.values()} == {"deny"}
+    assert "policies" not in policies["gateway"]
+    (policy,) = policies["taskflow"]["policies"]
+    assert (policy["appId"], policy["namespace"]) == ("gateway", NAMESPACE)
+    assert policy["defaultAction"] == "deny"
+    assert policy["operations"] == [{"name": "/healthz", "httpVerb": ["GET"], "action": "allow"}]
 
 
 @every_overlay

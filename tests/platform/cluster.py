@@ -88,19 +88,39 @@ async def run(*command: str, told: str = "") -> str:
 
 
 @asynccontextmanager
-async def running_cluster(command: Path, name: str) -> AsyncIterator[Cluster]:
-    """The cluster that runs already, or one of our own, with a namespace of ours."""
-    cluster = Cluster(command, f"{name}-{token_hex(4)}")
-    ours = "apiserver            not running" in await cluster.run("status")
-    if ours:
-        await cluster.run("up")
+async def running_cluster(command: Path) -> AsyncIterator[None]:
+    """The cluster that runs already, or one of our own."""
+    ours = "apiserver            not running" in await run(str(command), "status")
     try:
-        await cluster.kubectl("create", "namespace", cluster.namespace)
+        if ours:
+            await start(command)
+        yield
+    finally:
+        if ours:
+            await run(str(command), "down")
+
+
+async def start(command: Path) -> None:
+    """From empty data; once more if kubectl asks for a definition that has no conditions yet, by
+    which it gives up instead of waiting."""
+    try:
+        await run(str(command), "up")
+    except AssertionError as error:
+        if "--for=condition=Established" not in str(error):
+            raise
+        await run(str(command), "down")
+        await run(str(command), "up")
+
+
+@asynccontextmanager
+async def own_namespace(command: Path, name: str) -> AsyncIterator[Cluster]:
+    """The running cluster with a namespace for us alone."""
+    cluster = Cluster(command, f"{name}-{token_hex(4)}")
+    await cluster.kubectl("create", "namespace", cluster.namespace)
+    try:
         yield cluster
     finally:
         await cluster.kubectl("delete", "namespace", cluster.namespace, "--wait=false")
-        if ours:
-            await cluster.run("down")
 
 
 def make_image(folder: Path) -> Path:

@@ -12,7 +12,8 @@ import asyncpg
 import pytest
 
 from local.kafka import start_kafka
-from tests.platform.cluster import find_cluster
+from tests.platform.blocks.sidecars import Place
+from tests.platform.cluster import Cluster, find_cluster, own_namespace, running_cluster
 from tests.platform.log import Log
 from tests.platform.pods import find_daprd
 
@@ -27,12 +28,11 @@ NO_CLUSTER = (
     "tests/platform: manifests and scaling are skipped, for the programs of the project's cluster"
     " (a Kubernetes API, KEDA) are not built"
 )
-ON_CLUSTER = ("test_manifests.py", "test_scaling.py")
 
 
 def missing(item: pytest.Item) -> str:
     """Why a test cannot run here; nothing if it can."""
-    if item.path.name in ON_CLUSTER and find_cluster() is None:
+    if "cluster" in getattr(item, "fixturenames", ()) and find_cluster() is None:
         return NO_CLUSTER
     return "" if find_daprd() else NO_DAPRD
 
@@ -60,9 +60,21 @@ def daprd() -> Path:
 
 
 @pytest.fixture(scope="session")
-def outage() -> float:
-    """Seconds for which a server is away: TASKFLOW_TEST_OUTAGE, 600 for a real ten minutes."""
-    return float(os.environ.get("TASKFLOW_TEST_OUTAGE", "6"))
+async def control_plane() -> AsyncIterator[Path]:
+    """A Kubernetes API and KEDA for all modules, so that none starts beside another's end; the
+    cluster's command."""
+    command = find_cluster()
+    assert command is not None, NO_CLUSTER
+    async with running_cluster(command):
+        yield command
+
+
+@pytest.fixture(scope="module")
+async def cluster(control_plane: Path, request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
+    """The cluster with a namespace for this module alone."""
+    name = request.module.__name__.rpartition("test_")[2]
+    async with own_namespace(control_plane, name) as own:
+        yield own
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +88,14 @@ def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
         shutil.rmtree(made, ignore_errors=True)
     else:
         print(f"the logs of {request.module.__name__} are in {made}")
+
+
+@pytest.fixture
+def place(daprd: Path) -> Iterator[Place]:
+    """For the sidecars of one test; short, because a socket's path must be."""
+    folder = Path(tempfile.mkdtemp(prefix="taskflow-"))
+    yield Place(daprd, folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

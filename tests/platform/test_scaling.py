@@ -10,23 +10,14 @@ import asyncpg
 import pytest
 
 from tests.functions.commands import create, send
-from tests.platform.cluster import Cluster, find_cluster, running_cluster
+from tests.platform.cluster import Cluster
 from tests.platform.log import Log
 from tests.platform.scaled import read_manifests, scaled, until_replicas
 from tests.platform.stage import Stage, surround, until
 
 FUNCTIONS = ("write-task", "fire-timer")
-NAMESPACE = "scaling"
 TASKS = "SELECT count(*), count(DISTINCT title) FROM tasks WHERE user_id = $1"
 MANY = 300
-
-
-@pytest.fixture(scope="module")
-async def cluster() -> AsyncIterator[Cluster]:
-    command = find_cluster()
-    assert command is not None
-    async with running_cluster(command, NAMESPACE) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

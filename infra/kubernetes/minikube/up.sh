@@ -39,9 +39,10 @@ install() { # release namespace chart version more...
 
 install_operators() {
   install keda keda keda $keda --repo https://kedacore.github.io/charts
-  # A pod whose sidecar was not injected would never consume: rather no pod.
+  # A pod whose sidecar was not injected would never consume: rather no pod. And no sidecar listens to
+  # another without a certificate, by which the access policies know it.
   install dapr dapr-system dapr $dapr --repo https://dapr.github.io/helm-charts/ \
-    --set dapr_sidecar_injector.webhookFailurePolicy=Fail
+    --set dapr_sidecar_injector.webhookFailurePolicy=Fail --set global.mtls.enabled=true
   kubectl apply -f infra/kubernetes/base/namespace.yaml
   install strimzi strimzi oci://quay.io/strimzi-helm/strimzi-kafka-operator $strimzi \
     --set 'watchNamespaces={taskflow}'

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -16,7 +17,9 @@ from taskflow.door import Door
 from tests.platform.blocks.sidecars import (
     Place,
     Running,
+    find_beside,
     read_resource,
+    run_sentry,
     run_sidecar,
     until_ready,
 )
@@ -38,15 +41,17 @@ class Doctor:
 
 
 @asynccontextmanager
-async def awake(place: Place, app_id: str, well: bool = True) -> AsyncIterator[None]:
+async def awake(
+    place: Place, app_id: str, well: bool = True, **told: Any
+) -> AsyncIterator[Running]:
     """A function behind its own door and sidecar."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     server = Server(Door(lambda: Doctor(well)), listener)  # type: ignore[arg-type, return-value]
     await server.start()
-    async with run_sidecar(place, app_id, app_port=port) as sidecar:
+    async with run_sidecar(place, app_id, app_port=port, **told) as sidecar:
         await until_ready(sidecar)
-        yield
+        yield sidecar
     await server.stop()
     listener.close()
 
@@ -83,3 +88,41 @@ async def test_who_is_not_there_is_not_asked_again_and_again_but_found_when_it_w
                 return await ask_health(client, "fire-timer") == "awake"
 
             await until(is_awake, "the function that woke is found")
+
+
+# --- on a cluster, where a sidecar is known by its certificate -----------------------------------
+
+
+@pytest.fixture
+async def certified(place: Place) -> AsyncIterator[tuple[Place, dict[str, Any]]]:
+    """A guarded place, and what its sidecars are told of their certificates' authority."""
+    async with run_sentry(place.folder) as (address, root):
+        env = {"DAPR_TRUST_ANCHORS": root.read_text(), "NAMESPACE": "taskflow"}
+        flags = {"enable_mtls": "true", "sentry_address": address}
+        flags |= {"control_plane_trust_domain": "public"}
+        yield Place(place.daprd, place.folder, guarded=True), {"env": env, **flags}
+
+
+@pytest.mark.skipif(
+    find_beside("sentry") is None, reason="there is no sentry, Dapr's authority, beside daprd"
+)
+async def test_a_function_answers_the_gateway_and_only_about_its_health(
+    certified: tuple[Place, dict[str, Any]],
+) -> None:
+    place, told = certified
+    async with (
+        awake(place, "write-task", **told),
+        awake(place, "fan-out-update", allows=["invoke"], **told) as another,
+        run_sidecar(place, "gateway", **told) as gateway,
+    ):
+        async with httpx.AsyncClient(base_url=gateway.where.url, trust_env=False) as client:
+            assert await ask_health(client, "write-task") == "awake"
+            answer = await client.post("/v1.0/invoke/write-task/method/", json={})
+            assert (answer.status_code, "access control policy has denied" in answer.text) == (
+                403,
+                True,
+            )
+        async with httpx.AsyncClient(base_url=another.where.url, trust_env=False) as client:
+            for app_id in ("write-task", "gateway"):
+                answer = await client.get(f"/v1.0/invoke/{app_id}/method/healthz")
+                assert answer.status_code == 403, answer.text

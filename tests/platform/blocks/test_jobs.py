@@ -4,16 +4,19 @@ real Scheduler, and no other tick than the first.
 
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import asyncpg
 import pytest
+from dapr.clients.exceptions import DaprGrpcError
 from msgspec import structs
 
 from functions.fire_timer.handler import open_alarm
 from functions.fire_timer.main import main
 from local.http import Server
+from local.process import choose_port
 from taskflow.database import Database
 from taskflow.door import Door
 from taskflow.events import ReminderTriggered, encode, new_event
@@ -22,7 +25,8 @@ from taskflow.serve import Worker
 from taskflow.settings import Settings
 from tests.platform.blocks.sidecars import (
     Place,
-    find_scheduler,
+    find_beside,
+    open_sdk,
     run_scheduler,
     run_sidecar,
     until_ready,
@@ -33,7 +37,7 @@ PUT = "INSERT INTO timers (id, due_at, topic, user_id, event) VALUES ($1, $2, 'r
 TOKEN = "a token of this delivery"
 
 pytestmark = pytest.mark.skipif(
-    find_scheduler() is None, reason="there is no dapr-scheduler beside daprd"
+    find_beside("dapr-scheduler") is None, reason="there is no dapr-scheduler beside daprd"
 )
 
 
@@ -125,3 +129,23 @@ async def test_jobs_tick_at_every_instant_after_one_first_tick(clockwork: Clockw
     ]
     assert max(early) < timedelta(milliseconds=2), "nothing fires before its instant"
     assert await clockwork.owner.fetchval("SELECT count(*) FROM timers") == 0
+
+
+async def test_dapr_s_own_client_sees_the_job_that_the_alarm_has_set(place: Place) -> None:
+    at = datetime(2100, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+    async with run_scheduler(place.folder) as scheduler:
+        flags = {"app_port": choose_port(), "scheduler_host_address": scheduler}
+        async with run_sidecar(place, "fire-timer", allows=["jobs"], **flags) as sidecar:
+            alarm = open_alarm(sidecar.address("taskflow"))
+            async with open_sdk(sidecar) as client:
+
+                async def is_set() -> bool:
+                    """A sidecar has to find its Scheduler first."""
+                    await alarm.set(at)
+                    with suppress(DaprGrpcError):
+                        job = await client.get_job(f"alarm-{int(at.timestamp())}")
+                        return bool(job.due_time == "2100-01-02T03:04:05+00:00")
+                    return False
+
+                await until(is_set, "the job as it was set")
+            alarm.close()

@@ -1,26 +1,38 @@
-"""The counters of the rate limit in the real state API, over PostgreSQL in Redis's place."""
+"""The counters of the rate limit in the real state API, over the Redis of the manifests and over
+PostgreSQL in its place.
+"""
 
 import asyncio
 import logging
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 
+import msgspec
 import pytest
+import yaml
 from msgspec import Struct
 
 from gateway.limits import Count, Limiter, Sharing
+from local import process
+from local.process import choose_port
 from taskflow.errors import Unavailable
 from taskflow.state_store import StateStore, open_state_store
 from tests.platform.blocks.sidecars import (
     Place,
     Running,
+    give_values,
+    open_sdk,
     read_resource,
     run_sidecar,
     swap_component,
 )
+from tests.platform.pods import ROOT, base_env
 from tests.platform.stage import until
 
 RATE = 20.0
+PASSWORD = "a password"
 
 
 class Tally(Struct):
@@ -31,12 +43,38 @@ def add(value: Tally | None) -> Tally:
     return Tally((value.count if value else 0) + 1)
 
 
+@pytest.fixture(params=["redis", "postgresql"])
+def counters(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The component of dapr/, over one kind of store."""
+    component = read_resource("dapr/requests.state")
+    if request.param == "postgresql":
+        url = request.getfixturevalue("database_url")
+        return swap_component(component, "state.postgresql", connectionString=url)
+    port = request.getfixturevalue("redis")
+    return give_values(component, redisHost=f"127.0.0.1:{port}", redisPassword=PASSWORD)
+
+
 @pytest.fixture
-async def sidecar(place: Place, database_url: str) -> AsyncIterator[Running]:
-    counters = read_resource("dapr/requests.state")
-    over_postgresql = swap_component(counters, "state.postgresql", connectionString=database_url)
+async def redis(place: Place) -> AsyncIterator[int]:
+    """Redis as infra/ starts it; its port."""
+    program, port = shutil.which("redis-server"), choose_port()
+    if program is None:
+        pytest.skip("there is no redis-server on PATH")
+    manifest = next(yaml.safe_load_all((ROOT / "infra/kubernetes/base/redis.yaml").read_text()))
+    (container,) = manifest["spec"]["template"]["spec"]["containers"]
+    told = [word.replace("$(REDIS_PASSWORD)", PASSWORD) for word in container["args"]]
+    here = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(place.folder)]
+    log = place.folder / "redis.log"
+    child = await process.spawn([program, *told, *here], log=log, env=base_env())
+    await process.wait_for_port(port, child)
+    yield port
+    await process.end(child)
+
+
+@pytest.fixture
+async def sidecar(place: Place, counters: dict[str, Any]) -> AsyncIterator[Running]:
     policy = read_resource("dapr/silence.breaker")
-    async with run_sidecar(place, "gateway", [over_postgresql, policy]) as running:
+    async with run_sidecar(place, "gateway", [counters, policy], allows=["state"]) as running:
         yield running
 
 
@@ -63,6 +101,17 @@ async def test_no_change_is_lost_between_several(stores: list[StateStore[Tally]]
     assert added >= 20
     assert await stores[0].change("a", add, 60) == Tally(added + 1)
     assert await stores[0].change("b", add, 60) == Tally(1)
+
+
+async def test_dapr_s_own_client_sees_the_same_values(
+    sidecar: Running, stores: list[StateStore[Tally]]
+) -> None:
+    async with open_sdk(sidecar) as client:
+        assert await stores[0].change("a", add, 60) == Tally(1)
+        found = await client.get_state("counters", "a")
+        assert msgspec.json.decode(found.data, type=Tally) == Tally(1)
+        await client.save_state("counters", "a", msgspec.json.encode(Tally(7)), etag=found.etag)
+        assert await stores[1].change("a", add, 60) == Tally(8)
 
 
 async def test_a_value_is_forgotten(stores: list[StateStore[Tally]]) -> None:
