@@ -15,7 +15,7 @@ Block = dict[str, Any]
 
 CLASS = re.compile(r"^(?:export )?class (\w+) extends cdkt[fn]\.(?:Complex|Terraform)", re.M)
 # A block within a block, a value, and whether the provider fills in a value that nobody gave.
-NESTED = re.compile(r'_(\w+) = new (?:index_1\.)?(\w+)\(this, "(\w+)"(?:, (true|false))?\)')
+NESTED = re.compile(r'_(\w+) = new (?:\w+\.)?(\w+)\(this, "(\w+)"(?:, (true|false))?\)')
 VALUE = re.compile(
     r"get (\w+)\(\) \{\s+return .*?(Fn\.tolist\()?"
     r"this\.(?:get(\w+)Attribute|interpolationForAttribute)\('(\w+)'\)"
@@ -61,7 +61,12 @@ class Source:
             made["attributes"][argument] = {**flags, "type": read_type(is_set, getter)}
         for place, kind, argument, wraps in NESTED.findall(body):
             flags = read_flags(body, place, argument)
-            self.add_nested(made, argument, (kind, wraps == "true"), flags)
+            if kind in TYPES:
+                made["attributes"][argument] = {**flags, "type": TYPES[kind]}
+            elif kind + "OutputReference" not in self.classes and kind.endswith("Map"):
+                made["attributes"][argument] = {**flags, "type": "dynamic"}
+            else:
+                self.add_nested(made, argument, (kind, wraps == "true"), flags)
         return made
 
     def add_nested(
