@@ -51,7 +51,7 @@ def find_terraform() -> Path | None:
 
 def is_new_enough(said: str) -> bool:
     found = re.search(r"v(\d+)\.(\d+)", said)
-    return found is not None and (int(found[1]), int(found[2])) >= (1, 9)
+    return found is not None and (int(found[1]), int(found[2])) >= (1, 10)
 
 
 def find_actionlint() -> Path | None:

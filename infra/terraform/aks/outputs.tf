@@ -54,11 +54,9 @@ output "platform" {
       }
     }
     # Entra's id of the identity is its name in Kubernetes.
-    deployer        = azurerm_user_assigned_identity.deploy.principal_id
-    budget          = var.budget
-    needs_calico    = false
-    storage_class   = "managed-csi-premium"
-    spot_toleration = "kubernetes.azure.com/scalesetpriority"
+    deployer         = azurerm_user_assigned_identity.deploy.principal_id
+    enforce_policies = false
+    storage_class    = "managed-csi-premium"
   }
 }
 

@@ -51,9 +51,9 @@ output "platform" {
         cloudDNS = { project = var.project, hostedZoneName = google_dns_managed_zone.domain.name }
       }
     }
-    deployer      = google_service_account.deploy.email
-    needs_calico  = false
-    storage_class = "premium-rwo"
+    deployer         = google_service_account.deploy.email
+    enforce_policies = false
+    storage_class    = "premium-rwo"
   }
 }
 

@@ -1,5 +1,5 @@
 terraform {
-  required_version = ">= 1.9"
+  required_version = ">= 1.10"
   required_providers {
     oci = { source = "oracle/oci", version = ">= 7.19, < 9" }
   }
