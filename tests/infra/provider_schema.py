@@ -23,7 +23,8 @@ VALUE = re.compile(
 COMPUTED = re.compile(r"// (\w+) - computed: true, optional: true")
 KNOWN = re.compile(r"// (\w+) - computed: ")
 WRITTEN = re.compile(
-    r"^ +(\w+): \{\s+value: (.*),\s+isBlock: (\w+),\s+type: \"(\w+)\",\s+storageClassType: \"(\w+)\"",
+    r"^ +(\w+): \{\s+value: (.*),\s+isBlock: (\w+),\s+type: \"(\w+)\","
+    r"\s+storageClassType: \"(\w+)\"",
     re.M,
 )
 WRITER = re.compile(r"\b(\w+ToHclTerraform)\b")
@@ -89,7 +90,8 @@ class Source:
         """What may stand in a block, from the function that writes it: all that a provider's own
         block has. Nothing of it is required."""
         start = self.text.index(writer)
-        body = self.text[start : self.text.index("\n    };" if "(struct)" in writer else "\n        };", start)]
+        indent = "    " if writer.startswith("function") else "        "
+        body = self.text[start : self.text.index(f"\n{indent}}};", start)]
         made: Block = {"attributes": {}, "blocks": {}}
         for name, value, is_block, kind, storage in WRITTEN.findall(body):
             inner = [one for one in WRITER.findall(value) if f"function {one}(struct)" in self.text]
@@ -135,7 +137,7 @@ def type_of(block: Block) -> Any:
 
 
 def read_schema(wheel: Path, name: str, used: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """The schema of a provider as stand_in/ wants it, for (resource or data, type) that are used."""
+    """The schema of a provider as stand_in/ wants it, of what is used: (resource or data, type)."""
     wanted = {file_of(kind, kind_name): (kind, kind_name) for kind, kind_name in used}
     texts = read_files(wheel, {"package/lib/provider/index.js", *wanted})
     nest = name == "helm"
@@ -146,7 +148,9 @@ def read_schema(wheel: Path, name: str, used: Iterable[tuple[str, str]]) -> dict
         if file not in texts:
             raise LookupError(f"the provider {name} knows no {kind} {kind_name}")
         source = Source(texts[file], nest)
-        [top] = [one for one, body in source.classes.items() if f'tfResourceType = "{kind_name}"' in body]
+        [top] = [
+            one for one, body in source.classes.items() if f'tfResourceType = "{kind_name}"' in body
+        ]
         made["resources" if kind == "resource" else "data"][kind_name] = source.read_block(top)
     return made
 

@@ -2,7 +2,7 @@
 registry into a cache; apart from TaskFlow's own packages because they are large and some of them
 cannot live in one environment.
 
-Run as `python -m tests.infra.tools` to fetch what is missing; what cannot be had is said in one line.
+Run as `python -m tests.infra.tools` to fetch what is missing; what cannot be had is said in a line.
 """
 
 import os
@@ -118,7 +118,9 @@ def download(requirement: str) -> None:
     run(sys.executable, "-m", "pip", "download", *flags, requirement)
 
 
-def provide(what: str, find: Callable[[], Path | None], fetch: Callable[[], None], go: bool) -> None:
+def provide(
+    what: str, find: Callable[[], Path | None], fetch: Callable[[], None], go: bool
+) -> None:
     if find():
         return
     if go and not shutil.which("go"):

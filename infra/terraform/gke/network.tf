@@ -28,6 +28,21 @@ resource "google_compute_subnetwork" "nodes" {
   }
 }
 
+# What Google implies, said and logged; GKE opens what its own load balancers need.
+resource "google_compute_firewall" "nobody" {
+  name          = "${module.sizing.stem}-nobody"
+  network       = google_compute_network.all.id
+  direction     = "INGRESS"
+  priority      = 65534
+  source_ranges = ["0.0.0.0/0"]
+  deny {
+    protocol = "all"
+  }
+  log_config {
+    metadata = "INCLUDE_ALL_METADATA"
+  }
+}
+
 resource "google_compute_router" "outbound" {
   name    = module.sizing.stem
   network = google_compute_network.all.id

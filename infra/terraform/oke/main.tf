@@ -78,6 +78,7 @@ resource "oci_kms_key" "all" {
 }
 
 resource "oci_containerengine_cluster" "cluster" {
+  #checkov:skip=CKV2_OCI_6:Kubernetes 1.25 took pod security policies away; the namespace says its standard in infra/kubernetes/base/namespace.yaml
   compartment_id     = var.compartment
   name               = module.sizing.stem
   kubernetes_version = local.version

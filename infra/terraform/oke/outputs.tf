@@ -49,7 +49,7 @@ output "platform" {
     # cert-manager has no solver for Oracle's DNS: the certificate is brought.
     certificates = null
     # A runner of the dynamic group is known to Kubernetes by its machine; its group is what is bound.
-    deployer         = oci_identity_dynamic_group.runners.id
+    deployer = oci_identity_dynamic_group.runners.id
     # Flannel leaves NetworkPolicies to somebody else.
     enforce_policies = true
     storage_class    = "oci-bv"

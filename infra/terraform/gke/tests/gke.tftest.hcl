@@ -35,7 +35,7 @@ run "plans_a_private_cluster" {
     error_message = "an account's name is too long"
   }
   assert {
-    condition     = strcontains(google_iam_workload_identity_pool_provider.github.attribute_condition, "repo:example/taskflow:environment:production")
+    condition     = google_iam_workload_identity_pool_provider.github.attribute_condition == "assertion.sub == 'repo:example/taskflow:environment:production'"
     error_message = "only the workflows of one environment deploy"
   }
 }
