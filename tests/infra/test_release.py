@@ -5,7 +5,13 @@ its way back.
 import importlib.util
 import os
 import shutil
+import signal
+import socket
 import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import ModuleType
 
@@ -262,3 +268,47 @@ def test_a_deployment_is_refused_with_its_reason(
     assert done.returncode == 1
     assert reason in done.stderr
     assert deployment.said() == []
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[str]:
+    """The whole of TaskFlow on this machine; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "PORT": str(port), "TASKFLOW_DATA": str(tmp_path / "data")}
+    command = [sys.executable, "-m", "local", "up"]
+    with (tmp_path / "said").open("w") as said:
+        running = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=said)
+    yield f"http://127.0.0.1:{port}"
+    running.send_signal(signal.SIGINT)
+    running.wait(60)
+
+
+def test_what_tries_a_deployment_goes_through_the_real_system(home: str) -> None:
+    command = [sys.executable, RELEASE / "try.py", home]
+    done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=110)
+    assert done.returncode == 0, done.stderr
+    assert "keeps what it promises" in done.stdout
+
+
+def test_what_tries_a_deployment_names_what_is_broken() -> None:
+    class Broken(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def do_POST(self) -> None:
+            self.send_response(202)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Broken) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        command = [sys.executable, RELEASE / "try.py", f"http://127.0.0.1:{server.server_port}"]
+        done = subprocess.run(command, text=True, capture_output=True, check=False, timeout=60)
+        server.shutdown()
+    assert done.returncode == 1
+    assert "POST /v1/auth/signup is 202, not 201" in done.stderr
