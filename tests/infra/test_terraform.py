@@ -71,6 +71,19 @@ def test_a_root_fits_its_provider(mocked: Terraform, roots: Path, name: str) -> 
     assert "0 failed" in mocked.must(roots / name, "test", f"-filter=tests/{name}.tftest.hcl")
 
 
+def test_what_the_provider_does_not_know_is_found(mocked: Terraform, roots: Path) -> None:
+    """The check itself is one that fails."""
+    file = roots / "aks/main.tf"
+    text = file.read_text()
+    wrong = text.replace("local_account_disabled ", "local_accounts_disabled ")
+    file.write_text(wrong.replace("node_provisioning_profile {", "default_provisioning_profile {"))
+    said = mocked.run(roots / "aks", "validate").stdout
+    file.write_text(text)
+    assert '"local_accounts_disabled" is not expected here' in said
+    assert '"default_provisioning_profile" are not expected here' in said
+    assert 'At least 1 "node_provisioning_profile" blocks are required' in said
+
+
 @pytest.mark.parametrize(("cloud", "size"), EXAMPLES)
 def test_an_example_plans(mocked: Terraform, roots: Path, cloud: str, size: str) -> None:
     done = plan_example(mocked, roots, cloud, size)

@@ -115,15 +115,22 @@ def test_every_environment_variable_is_an_output_of_terraform() -> None:
     assert given == asked
 
 
+CHARTS = {
+    "kube-prometheus-stack",
+    "cert-manager",
+    "keda",
+    "dapr",
+    "strimzi-kafka-operator",
+    "cloudnative-pg",
+    "knative-operator",
+}
+CHECKERS = {"checkov", "zizmor", "github.com/rhysd/actionlint", "github.com/opentofu/opentofu"}
+
+
 @pytest.mark.parametrize(
     ("file", "wanted"),
-    [
-        ("infra/terraform/platform/charts.tf", {"kube-prometheus-stack", "cert-manager", "keda", "dapr",
-         "strimzi-kafka-operator", "cloudnative-pg", "knative-operator"}),
-        ("tests/infra/tools.py", {"checkov", "zizmor", "github.com/rhysd/actionlint",
-         "github.com/opentofu/opentofu", "cdktn-provider-helm"}),
-    ],
-)  # fmt: skip
+    [("infra/terraform/platform/charts.tf", CHARTS), ("tests/infra/tools.py", CHECKERS)],
+)
 def test_renovate_sees_what_is_pinned(file: str, wanted: set[str]) -> None:
     found: set[str] = set()
     for manager in json.loads((GITHUB / "renovate.json").read_text())["customManagers"]:

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "taskflow-infra"
@@ -79,8 +80,14 @@ def cached(pinned: str) -> Path:
 
 
 def find_stand_in() -> Path | None:
-    """The provider that knows others' schemas, built from the source that stands here."""
-    return existing(CACHE / f"stand-in-{int((HERE / 'stand_in/main.go').stat().st_mtime)}")
+    """The provider that knows others' schemas."""
+    return existing(place_stand_in())
+
+
+def place_stand_in() -> Path:
+    """Another source, another program."""
+    source = b"".join(file.read_bytes() for file in sorted((HERE / "stand_in").iterdir()))
+    return CACHE / f"stand-in-{sha256(source).hexdigest()[:12]}"
 
 
 def find_schema(provider: str) -> Path | None:
@@ -106,8 +113,7 @@ def build_actionlint() -> None:
 
 
 def build_stand_in() -> None:
-    stamp = int((HERE / "stand_in/main.go").stat().st_mtime)
-    build(HERE / "stand_in", ".", CACHE / f"stand-in-{stamp}")
+    build(HERE / "stand_in", ".", place_stand_in())
 
 
 def build(source: Path, package: str, target: Path) -> None:
