@@ -8,7 +8,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PAGE := web/out/index.html
 PAGE_SOURCES := $(shell find web/src web/public web/build -type f 2>/dev/null) web/package-lock.json web/next.config.ts
 
-.PHONY: help run demo test test-platform test-web check bench minikube lock
+.PHONY: help run test test-platform test-web check infra bench minikube lock
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -20,11 +20,8 @@ run: .venv/ready ## start everything; the page is at http://localhost:8080
 $(PAGE): .venv/ready $(PAGE_SOURCES)
 	@web/build/page.sh
 
-demo: .venv/ready ## fill a demo account of the running system with lifelike tasks
-	@$(BIN)/python -m local demo
-
 test: .venv/ready ## all tests, on real PostgreSQL and Kafka
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -rs --ignore=tests/platform
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -rs --ignore=tests/platform --ignore=tests/infra
 
 test-platform: .venv/ready ## the same functions on real Dapr sidecars and KEDA, where their programs are
 	@$(BIN)/python -m pytest tests/platform
@@ -39,6 +36,10 @@ check: .venv/ready ## ruff, mypy, import contracts, wiring
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest tests/test_wiring.py
+
+infra: .venv/ready ## the ground: manifests, Terraform, workflows, rules; fetches its checkers once
+	@$(BIN)/python -m tests.infra.tools
+	@$(BIN)/python -m pytest -rs tests/infra
 
 bench: .venv/ready ## measure the running system against its bounds
 	@$(BIN)/python -m bench

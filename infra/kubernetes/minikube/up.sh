@@ -1,8 +1,9 @@
 #!/bin/bash
 # TaskFlow on minikube, from nothing: a node, the operators in pinned versions, the image, the overlay.
-# Said again, it brings everything to what the files say now.
+# Said again, it brings everything to what the files say now. NODE=kind takes kind for the node.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
+node=${NODE:-minikube}
 profile=taskflow
 overlay=infra/kubernetes/minikube
 kubernetes=v1.35.0 keda=2.20.2 dapr=1.18.3 strimzi=1.2.0 postgres=1.30.0 knative=1.23.0
@@ -11,7 +12,7 @@ say() { printf '\n%s\n' "$*"; }
 
 need() {
   local missing=()
-  for program in minikube kubectl helm; do
+  for program in "$node" kubectl helm; do
     command -v "$program" > /dev/null || missing+=("$program")
   done
   [ ${#missing[@]} -eq 0 ] && return
@@ -19,6 +20,7 @@ need() {
   for program in "${missing[@]}"; do
     case $program in
       minikube) echo "  minikube: https://minikube.sigs.k8s.io/docs/start" >&2 ;;
+      kind) echo "  kind:     https://kind.sigs.k8s.io/docs/user/quick-start" >&2 ;;
       kubectl) echo "  kubectl:  https://kubernetes.io/docs/tasks/tools" >&2 ;;
       helm) echo "  helm:     https://helm.sh/docs/intro/install" >&2 ;;
     esac
@@ -27,11 +29,20 @@ need() {
   exit 1
 }
 
-start_node() {
+start_minikube() {
   minikube -p $profile status > /dev/null 2>&1 ||
     minikube start -p $profile --kubernetes-version=$kubernetes --cpus=4 --memory=10g --cni=calico
   kubectl config use-context $profile > /dev/null
 }
+
+build_minikube() { minikube -p $profile image build -t "$1" .; }
+
+start_kind() {
+  kind get clusters | grep -qx $profile || kind create cluster --name $profile --image "kindest/node:$kubernetes"
+  kubectl config use-context kind-$profile > /dev/null
+}
+
+build_kind() { docker build -t "$1" . && kind load docker-image "$1" --name $profile; }
 
 install() { # release namespace chart version more...
   helm upgrade --install "$1" "$3" --namespace "$2" --create-namespace --version "$4" --wait "${@:5}"
@@ -68,11 +79,11 @@ apply() {
 
 need
 say "A node"
-start_node
+"start_$node"
 say "Operators"
 install_operators
 say "The image"
-minikube -p $profile image build -t dev.local/taskflow:local .
+"build_$node" dev.local/taskflow:local
 say "TaskFlow"
 apply
 say "TaskFlow is ready. Keep this running:
