@@ -1,6 +1,6 @@
 """The gateway: HTTP in front, the log and the database behind; it never writes a task."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -66,9 +66,11 @@ def create_app(settings: Settings | None = None, publisher: Publisher | None = N
     """The application; reads the environment only when it is given no settings."""
     settings = settings or read_settings()
 
+    trace_in, trace_out = open_tracing(settings)
+
     @asynccontextmanager
     async def live_on(app: FastAPI) -> AsyncIterator[None]:
-        way_out = publisher or open_publisher(settings.publish)
+        way_out = trace_out(publisher or open_publisher(settings.publish))
         async with open_context(settings, way_out) as context, open_limits(settings) as limits:
             app.state.context, app.state.limits = context, limits
             yield
@@ -85,6 +87,7 @@ def create_app(settings: Settings | None = None, publisher: Publisher | None = N
     app.add_middleware(Direct, fastapi=app, routers=[module.router for module in SIGNED_IN])
     # The last one added is the first one asked.
     app.add_middleware(Measured)
+    trace_in(app)
     for module in OPEN:
         app.include_router(module.router)
     for module in SIGNED_IN:
@@ -93,6 +96,24 @@ def create_app(settings: Settings | None = None, publisher: Publisher | None = N
     serve_page(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
+
+
+def open_tracing(
+    settings: Settings,
+) -> tuple[Callable[[FastAPI], None], Callable[[Publisher], Publisher]]:
+    """What is put before the application and around its way out; nothing, and no import, where no
+    collector is named."""
+    if not settings.otlp:
+        return lambda app: None, lambda publisher: publisher
+    from gateway.traced import Traced
+    from taskflow.export import open_exporter
+    from taskflow.telemetry import TracedPublisher
+
+    exporter = open_exporter(settings, "gateway")
+    return (
+        lambda app: app.add_middleware(Traced, exporter=exporter),
+        lambda publisher: TracedPublisher(publisher, exporter),
+    )
 
 
 @asynccontextmanager

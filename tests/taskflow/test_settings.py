@@ -37,6 +37,8 @@ READ = {
     "TASKFLOW_SECRETS": ("", ""),
     "TASKFLOW_CLOCK": ("jobs", "jobs"),
     "TASKFLOW_SIDECAR_PATIENCE": ("3", 3.0),
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ("http://c:4318", "http://c:4318"),
+    "OTEL_TRACES_SAMPLER_ARG": ("0.1", 0.1),
 }
 
 
@@ -61,6 +63,7 @@ def test_every_variable_is_read() -> None:
         ("TASKFLOW_RATE_LIMIT", "fast"),
         ("TASKFLOW_RATE_LIMIT", "-1"),
         ("TASKFLOW_CLOCK", "sundial"),
+        ("OTEL_TRACES_SAMPLER_ARG", "2"),
     ],
 )
 def test_a_bad_value_is_named(variable: str, text: str) -> None:
