@@ -40,6 +40,7 @@ from gateway.outcomes import Outcomes
 from gateway.problems import handle_errors
 from gateway.schemas import components
 from gateway.web import serve_page
+from taskflow.logs import write_logs
 from taskflow.publish import Publisher, open_publisher
 from taskflow.settings import Settings, read_settings
 
@@ -63,8 +64,10 @@ SIGNED_IN = (
 
 
 def create_app(settings: Settings | None = None, publisher: Publisher | None = None) -> FastAPI:
-    """The application; reads the environment only when it is given no settings."""
-    settings = settings or read_settings()
+    """The application; without settings, those of the environment, and with logs of its own."""
+    if settings is None:
+        write_logs()
+        settings = read_settings()
 
     trace_in, trace_out = open_tracing(settings)
 

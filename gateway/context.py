@@ -15,9 +15,10 @@ from starlette.requests import HTTPConnection
 from gateway.feeds import Feeds
 from gateway.identity import AccountState
 from gateway.outcomes import Outcomes
+from taskflow import logs
 from taskflow.publish import Publisher
 from taskflow.settings import Settings
-from taskflow.trace import continue_trace
+from taskflow.trace import continue_trace, read_trace_id
 
 if TYPE_CHECKING:
     from gateway.repeats import Claim
@@ -63,6 +64,7 @@ def trace_of(request: HTTPConnection) -> str:
     if TRACE not in scope:
         ratio = context_of(request).settings.trace_ratio
         scope[TRACE] = continue_trace(request.headers.get("traceparent"), ratio)
+        logs.TRACE.set(read_trace_id(scope[TRACE]))
     traceparent: str = scope[TRACE]
     return traceparent
 

@@ -42,8 +42,10 @@ from taskflow.events import (
     new_event,
     read_data,
 )
+from taskflow.logs import TRACE, write_logs
 from taskflow.publish import Publisher, open_publisher, publish_events
 from taskflow.settings import Settings, read_settings
+from taskflow.trace import read_trace_id
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -261,6 +263,7 @@ class Worker:
         return outcomes
 
     async def _run_one(self, event: Event[Any]) -> Outcome:
+        TRACE.set(read_trace_id(event.traceparent))
         try:
             failed = await self._call([event])
         except (Unavailable, LeaseHeld) as error:
@@ -411,6 +414,7 @@ def serve(
 
 def open_worker(function: Function) -> Worker:
     """The worker of this process, as its environment says."""
+    write_logs()
     settings = read_settings()
     worker = Worker(
         function,

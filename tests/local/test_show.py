@@ -20,6 +20,7 @@ def report(name: str, replicas: int) -> Report:
         cold_start_ms=123 if replicas else None,
         delivered=9,
         dead_letters=0,
+        wakes=replicas,
     )
 
 

@@ -89,17 +89,21 @@ async def test_an_event_its_transaction_and_what_follows(
     process = only(collector.spans, "process task-commands")
     assert (process.kind, process.parent) == ("CONSUMER", name_span(event.id))
     assert process.trace == TRACE and process.service == "answer" and not process.failed
-    assert process.attributes | {
-        "messaging.system": "kafka",
-        "messaging.operation.type": "process",
-        "messaging.operation.name": "process",
-        "messaging.destination.name": "task-commands",
-        "messaging.consumer.group.name": "answer",
-        "messaging.message.id": event.id,
-        "cloudevents.event_type": event.type,
-        "faas.trigger": "pubsub",
-        "faas.coldstart": True,
-    } == process.attributes
+    assert (
+        process.attributes
+        | {
+            "messaging.system": "kafka",
+            "messaging.operation.type": "process",
+            "messaging.operation.name": "process",
+            "messaging.destination.name": "task-commands",
+            "messaging.consumer.group.name": "answer",
+            "messaging.message.id": event.id,
+            "cloudevents.event_type": event.type,
+            "faas.trigger": "pubsub",
+            "faas.coldstart": True,
+        }
+        == process.attributes
+    )
     work = only(collector.spans, "transaction taskflow")
     assert (work.kind, work.parent) == ("CLIENT", process.id)
     sent = only(collector.spans, "send account-events")
