@@ -70,6 +70,7 @@ def write_promises() -> dict[str, Any]:
         "kind": "PrometheusRule",
         "metadata": {
             "name": "taskflow-promises",
+            "namespace": "taskflow",
             "labels": {"app.kubernetes.io/part-of": "taskflow"},
         },
         "spec": {"groups": groups},
