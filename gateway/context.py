@@ -18,7 +18,7 @@ from gateway.outcomes import Outcomes
 from taskflow import logs
 from taskflow.publish import Publisher
 from taskflow.settings import Settings
-from taskflow.trace import continue_trace, read_trace_id
+from taskflow.trace import continue_trace
 
 if TYPE_CHECKING:
     from gateway.repeats import Claim
@@ -64,7 +64,7 @@ def trace_of(request: HTTPConnection) -> str:
     if TRACE not in scope:
         ratio = context_of(request).settings.trace_ratio
         scope[TRACE] = continue_trace(request.headers.get("traceparent"), ratio)
-        logs.TRACE.set(read_trace_id(scope[TRACE]))
+        logs.TRACE.set(scope[TRACE])
     traceparent: str = scope[TRACE]
     return traceparent
 

@@ -24,7 +24,7 @@ log = logging.getLogger("taskflow")
 
 
 class Exporter:
-    """Takes spans at any time; forgets the newest ones when too many wait, and says so once."""
+    """Takes spans at any time; the newest are lost when too many wait, which is said once."""
 
     def __init__(self, endpoint: str, resource: Attributes) -> None:
         host, port, self._path = read_endpoint(endpoint)
@@ -34,13 +34,21 @@ class Exporter:
         self._waiting: list[Span] = []
         self._sending: asyncio.Task[None] | None = None
         self._away = False
+        self.lost = 0
 
     def add(self, span: Span) -> None:
         """One more span that is over."""
         if len(self._waiting) < MOST_WAITING:
             self._waiting.append(span)
+        else:
+            self._lose()
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send_soon())
+
+    def _lose(self) -> None:
+        if not self.lost:
+            log.warning("spans are lost: %d wait for the collector already", MOST_WAITING)
+        self.lost += 1
 
     async def _send_soon(self) -> None:
         await asyncio.sleep(GATHER)

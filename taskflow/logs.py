@@ -11,8 +11,8 @@ import msgspec
 
 from taskflow.errors import TaskFlowError
 
-# The trace of what a process does now.
-TRACE: ContextVar[str | None] = ContextVar("taskflow.trace_id", default=None)
+# The `traceparent` of what a process does now.
+TRACE: ContextVar[str | None] = ContextVar("taskflow.traceparent", default=None)
 TAKEN_OVER = ("uvicorn", "uvicorn.error")
 
 
@@ -27,11 +27,18 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": write_message(record),
         }
-        if trace := TRACE.get():
+        if trace := read_trace():
             line["trace_id"] = trace
         if record.exc_info and record.exc_info[1]:
             line["error"] = describe_error(record.exc_info[1])
         return msgspec.json.encode(line).decode()
+
+
+def read_trace() -> str | None:
+    # Loaded for the first line, not at each cold start.
+    from taskflow.trace import read_trace_id
+
+    return read_trace_id(TRACE.get())
 
 
 def write_message(record: logging.LogRecord) -> str:

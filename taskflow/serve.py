@@ -45,7 +45,6 @@ from taskflow.events import (
 from taskflow.logs import TRACE, write_logs
 from taskflow.publish import Publisher, open_publisher, publish_events
 from taskflow.settings import Settings, read_settings
-from taskflow.trace import read_trace_id
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -263,7 +262,7 @@ class Worker:
         return outcomes
 
     async def _run_one(self, event: Event[Any]) -> Outcome:
-        TRACE.set(read_trace_id(event.traceparent))
+        TRACE.set(event.traceparent)
         try:
             failed = await self._call([event])
         except (Unavailable, LeaseHeld) as error:

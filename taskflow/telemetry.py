@@ -101,11 +101,6 @@ class TracedPublisher:
     def __init__(self, inner: Publisher, exporter: Exporter) -> None:
         self._inner = inner
         self._exporter = exporter
-        self.set_aside, self.reachable, self.wait = (
-            inner.set_aside,
-            inner.reachable,
-            inner.wait,
-        )
 
     async def publish(self, topic: str, events: Sequence[Event[Any]]) -> set[str]:
         spans = [(event.id, span) for event in events if (span := begin_send(topic, event))]
@@ -115,6 +110,15 @@ class TracedPublisher:
                 span.id = name_span(name) or span.id
             self._exporter.add(span.end(FAILED if name in failed else ""))
         return failed
+
+    async def set_aside(self, topic: str, value: bytes, headers: Mapping[str, str]) -> bool:
+        return await self._inner.set_aside(topic, value, headers)
+
+    async def reachable(self) -> bool:
+        return await self._inner.reachable()
+
+    async def wait(self, patience: float) -> None:
+        await self._inner.wait(patience)
 
     async def close(self) -> None:
         await self._inner.close()

@@ -84,4 +84,6 @@ async def test_the_sidecar_exports_what_rules_ask_of_it(stage: Stage, created: s
         text = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
     samples = {line.split("{")[0] for line in text.splitlines() if not line.startswith("#")}
     assert {name for name in wanted if "fail" not in name} <= samples
-    assert 'le="100"' in text and 'process_status="success"' in text
+    # As they stand in the rules' queries; the statuses of single deliveries are in lower case.
+    for label in ('le="100"', 'process_status="SUCCESS"', 'app_id="write-task"'):
+        assert label in text, label

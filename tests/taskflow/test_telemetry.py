@@ -193,6 +193,21 @@ async def test_a_collector_that_is_away_is_in_nobody_s_way(
     assert len(collector.spans) == 6
 
 
+async def test_of_too_many_the_newest_are_lost(
+    worker: TracedWorker,
+    collector: Collector,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("taskflow.export.MOST_WAITING", 4)
+    await deliver(worker, [command(), command()])
+    await worker.close()
+    assert (len(collector.spans), worker.exporter.lost) == (4, 2)
+    assert [one.message for one in caplog.records] == [
+        "spans are lost: 4 wait for the collector already"
+    ]
+
+
 async def test_spans_that_are_refused_are_not_sent_again(
     worker: TracedWorker, collector: Collector
 ) -> None:
