@@ -9,7 +9,8 @@ import socket
 from urllib.parse import urlsplit
 
 from taskflow.caller import Caller
-from taskflow.settings import InvalidSetting, Settings
+from taskflow.errors import InvalidSetting
+from taskflow.settings import Settings
 from taskflow.spans import Attributes, Span, write_spans
 
 PATH = "/v1/traces"

@@ -15,10 +15,11 @@ import pytest
 from msgspec import structs
 
 from taskflow.database import Connection
+from taskflow.errors import InvalidSetting
 from taskflow.events import CreateTask, Event, SignedUp, encode, new_event
 from taskflow.publish import ListPublisher
 from taskflow.serve import Function, Worker, transaction
-from taskflow.settings import InvalidSetting, Settings
+from taskflow.settings import Settings
 from taskflow.spans import name_span
 from taskflow.telemetry import TracedWorker, trace_worker
 from tests.collector import Collector, Seen, collecting
