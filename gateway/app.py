@@ -110,7 +110,7 @@ def open_tracing(
         return lambda app: None, lambda publisher: publisher
     from gateway.traced import Traced
     from taskflow.export import open_exporter
-    from taskflow.telemetry import TracedPublisher
+    from taskflow.traced_publisher import TracedPublisher
 
     exporter = open_exporter(settings, "gateway")
     return (

@@ -424,6 +424,6 @@ def open_worker(function: Function) -> Worker:
     if not settings.otlp:
         return worker
     # Only where a collector is named: nobody else loads or asks anything of it.
-    from taskflow.telemetry import trace_worker
+    from taskflow.traced_worker import trace_worker
 
     return trace_worker(worker)

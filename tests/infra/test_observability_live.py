@@ -260,7 +260,7 @@ async def test_a_dead_letter_is_the_end_of_its_trace(lived: Lived) -> None:
     assert len(tries) == 5 and all(one.failed for one in tries)
     assert {one.attributes["error.type"] for one in tries} == {"RaiseError"}
     (kept,) = [one for one in spans if one.service == "keep-dead-letter" and one.kind == "CONSUMER"]
-    assert not kept.failed
+    assert not kept.failed and kept.name == "process write-task-dead-letters"
 
 
 async def test_a_trace_holds_no_word_of_a_person(lived: Lived) -> None:

@@ -21,7 +21,7 @@ from taskflow.publish import ListPublisher
 from taskflow.serve import Function, Worker, transaction
 from taskflow.settings import Settings
 from taskflow.spans import name_span
-from taskflow.telemetry import TracedWorker, trace_worker
+from taskflow.traced_worker import TracedWorker, trace_worker
 from tests.collector import Collector, Seen, collecting
 from tests.functions.commands import create
 
@@ -245,9 +245,14 @@ def modules(**env: str) -> set[str]:
 
 
 def test_who_names_no_collector_loads_nothing_of_it() -> None:
-    """And who does loads three modules of ours and nothing of anybody else's."""
+    """And who does loads four modules of ours and nothing of anybody else's."""
     off, on = modules(), modules(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:4318")
-    extra = {"taskflow.spans", "taskflow.export", "taskflow.telemetry"}
+    extra = {
+        "taskflow.spans",
+        "taskflow.export",
+        "taskflow.traced_worker",
+        "taskflow.traced_publisher",
+    }
     assert not off & extra
     assert {name for name in on - off if name.startswith("taskflow")} - {"taskflow.trace"} == extra
     assert not any(name.startswith(("opentelemetry", "google", "prometheus")) for name in on - off)
