@@ -32,16 +32,10 @@ NAMES = sorted({alert["alert"] for alert in alerts()})
 PARTS = ("What it means for people", "How to look", "How to mend it", "How to tell that it is over")
 METRIC = re.compile(r"\b(?:taskflow|dapr|keda|kafka|kube)_[a-z0-9_]+\b")
 NO_PROMTOOL = (
-    "tests/infra/test_observability.py: the alerts are not tried, for there is no promtool: put it"
-    " on PATH, or build it with tests/infra/build_promtool.sh"
+    "the alerts are not tried, for there is no promtool: put it on PATH, or let"
+    " tests/infra/build_promtool.sh build it"
 )
 with_promtool = pytest.mark.skipif(find_promtool() is None, reason=NO_PROMTOOL)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def say_what_is_missing() -> None:
-    if find_promtool() is None:
-        print(NO_PROMTOOL, file=sys.__stderr__)
 
 
 # --- what is derived -----------------------------------------------------------------------------

@@ -12,7 +12,15 @@ import yaml
 from tests.platform.cluster import Cluster, find_cluster, run, running_cluster
 from tests.platform.pods import ROOT, read_documents
 
-FOLDERS = ("dapr", "keda", "knative", "knative/eventing", "infra/kubernetes/base/topics")
+FOLDERS = (
+    "dapr",
+    "keda",
+    "knative",
+    "knative/eventing",
+    "infra/kubernetes/base/topics",
+    "infra/kubernetes/monitoring/monitors",
+    "infra/kubernetes/monitoring/rules",
+)
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "taskflow"}}
 # Whose definitions the cluster does not have; their own operator has to judge them.
 UNKNOWN = {"postgresql.cnpg.io", "snapshot.storage.k8s.io"}
