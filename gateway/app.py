@@ -1,6 +1,6 @@
 """The gateway: HTTP in front, the log and the database behind; it never writes a task."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -41,6 +41,7 @@ from gateway.problems import handle_errors
 from gateway.schemas import components
 from gateway.web import serve_page
 from taskflow.door import calm_collector
+from taskflow.logs import write_logs
 from taskflow.publish import Publisher, open_publisher
 from taskflow.settings import Settings, read_settings
 
@@ -64,13 +65,17 @@ SIGNED_IN = (
 
 
 def create_app(settings: Settings | None = None, publisher: Publisher | None = None) -> FastAPI:
-    """The application; reads the environment only when it is given no settings."""
-    settings = settings or read_settings()
+    """The application; without settings, those of the environment, and with logs of its own."""
+    if settings is None:
+        write_logs()
+        settings = read_settings()
+
+    trace_in, trace_out = open_tracing(settings)
 
     @asynccontextmanager
     async def live_on(app: FastAPI) -> AsyncIterator[None]:
         calm_collector()
-        way_out = publisher or open_publisher(settings.publish)
+        way_out = trace_out(publisher or open_publisher(settings.publish))
         async with open_context(settings, way_out) as context, open_limits(settings) as limits:
             app.state.context, app.state.limits = context, limits
             yield
@@ -87,6 +92,7 @@ def create_app(settings: Settings | None = None, publisher: Publisher | None = N
     app.add_middleware(Direct, fastapi=app, routers=[module.router for module in SIGNED_IN])
     # The last one added is the first one asked.
     app.add_middleware(Measured)
+    trace_in(app)
     for module in OPEN:
         app.include_router(module.router)
     for module in SIGNED_IN:
@@ -95,6 +101,24 @@ def create_app(settings: Settings | None = None, publisher: Publisher | None = N
     serve_page(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
+
+
+def open_tracing(
+    settings: Settings,
+) -> tuple[Callable[[FastAPI], None], Callable[[Publisher], Publisher]]:
+    """What is put before the application and around its way out; nothing, and no import, where no
+    collector is named."""
+    if not settings.otlp:
+        return lambda app: None, lambda publisher: publisher
+    from gateway.traced import Traced
+    from taskflow.export import open_exporter
+    from taskflow.traced_publisher import TracedPublisher
+
+    exporter = open_exporter(settings, "gateway")
+    return (
+        lambda app: app.add_middleware(Traced, exporter=exporter),
+        lambda publisher: TracedPublisher(publisher, exporter),
+    )
 
 
 @asynccontextmanager

@@ -15,13 +15,12 @@ from fastapi import APIRouter, Request, Response
 from msgspec import Struct
 
 from gateway.bodies import write_json
-from gateway.context import Context, Ctx
+from gateway.context import Context, Ctx, trace_of
 from gateway.identity import Identity, Who
 from gateway.outcomes import Outcome
 from taskflow.errors import Refused, not_found
 from taskflow.events import Command, new_event
 from taskflow.keys import derive_key
-from taskflow.trace import continue_trace
 
 router = APIRouter(tags=["commands"])
 
@@ -84,7 +83,7 @@ def read_intent(request: Request, who: Identity, body: bytes) -> Intent:
         wait=_read_wait(request.headers.get("prefer", "")),
         if_version=_read_version(request.headers.get("if-match")),
         repeatable=key is not None,
-        traceparent=continue_trace(request.headers.get("traceparent")),
+        traceparent=trace_of(request),
     )
 
 

@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 from gateway.feeds import Feeds
 from gateway.identity import AccountState
 from gateway.outcomes import Outcomes
+from taskflow import logs
 from taskflow.publish import Publisher
 from taskflow.settings import Settings
 from taskflow.trace import continue_trace
@@ -22,8 +23,9 @@ from taskflow.trace import continue_trace
 if TYPE_CHECKING:
     from gateway.repeats import Claim
 
-# Where a request's claim stands in its scope.
+# Where a request's claim, and its trace, stand in its scope.
 CLAIM = "taskflow.claim"
+TRACE = "taskflow.traceparent"
 
 
 class Context(Struct, frozen=True):
@@ -56,12 +58,23 @@ def context_of(request: HTTPConnection) -> Context:
     return context
 
 
+def trace_of(request: HTTPConnection) -> str:
+    """The `traceparent` of what a request causes, the same one however often it is asked for."""
+    scope = request.scope
+    if TRACE not in scope:
+        ratio = context_of(request).settings.trace_ratio
+        scope[TRACE] = continue_trace(request.headers.get("traceparent"), ratio)
+        logs.TRACE.set(scope[TRACE])
+    traceparent: str = scope[TRACE]
+    return traceparent
+
+
 async def provide_context(request: HTTPConnection) -> Context:
     """The dependency: the context, and what is this request's own. A coroutine, because FastAPI
     runs a plain function in a thread."""
     return structs.replace(
         context_of(request),
-        traceparent=continue_trace(request.headers.get("traceparent")),
+        traceparent=trace_of(request),
         claim=request.scope.get(CLAIM),
     )
 

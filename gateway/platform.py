@@ -78,7 +78,7 @@ async def ask_health(client: "httpx.AsyncClient", app_id: str) -> State:
 
 def _describe(app_id: str, state: State) -> dict[str, Any]:
     """The same fields as at home; null is what only Kubernetes and Kafka could say."""
-    unknown = ("lag", "last_wake", "cold_start_ms", "delivered")
+    unknown = ("lag", "last_wake", "cold_start_ms", "delivered", "wakes")
     replicas = 0 if state == "asleep" else None
     return {"name": app_id, "replicas": replicas, **dict.fromkeys(unknown), "state": state}
 

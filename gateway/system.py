@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from gateway.bodies import write_json
 from gateway.context import Context, Ctx
 from gateway.identity import Who, require
+from gateway.numbers import write_numbers
 from gateway.platform import Functions, is_reachable, read_functions
 from gateway.tables import DeadLetterRow
 from taskflow.database import AWAY
@@ -57,8 +58,9 @@ async def _sidecar(context: Context) -> bool:
 
 
 @router.get("/metrics", include_in_schema=False)
-async def read_metrics() -> Response:
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+async def read_metrics(context: Ctx) -> Response:
+    body = generate_latest() + await write_numbers(context)
+    return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/v1/system")

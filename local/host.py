@@ -7,7 +7,6 @@ Run as `python -m local.host MODULE:ATTRIBUTE DESCRIPTOR`.
 import asyncio
 import gc
 import importlib
-import logging
 import signal
 import socket
 import sys
@@ -19,7 +18,6 @@ from local.http import App, Server
 
 def main(arguments: list[str]) -> None:
     target, descriptor = arguments
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # What an import makes lives as long as the process: until the door calms the collector, looking
     # for garbage in it only costs.
     gc.disable()

@@ -53,6 +53,7 @@ class Report(Struct, frozen=True):
     cold_start_ms: int | None
     delivered: int
     dead_letters: int
+    wakes: int
 
 
 class Scaler:
@@ -77,6 +78,7 @@ class Scaler:
         self._needed_at = 0.0
         self._pause = 0.0
         self._last_wake: datetime | None = None
+        self._wakes = 0
         self._cold_start: float | None = None
         self._changed = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
@@ -141,6 +143,7 @@ class Scaler:
         await asyncio.sleep(self._pause)
         if not self.sidecar.replicas:
             self._last_wake = datetime.now(UTC)
+            self._wakes += 1
         replica = await start_replica(self.function, self.surroundings)
         self.sidecar.replicas.append(replica)
         self._in_background(self._watch(replica))
@@ -185,6 +188,7 @@ class Scaler:
             cold_start_ms=None if self._cold_start is None else round(self._cold_start * 1000),
             delivered=self.sidecar.delivered,
             dead_letters=self.sidecar.dead_letters,
+            wakes=self._wakes,
         )
 
     async def restart(self) -> None:

@@ -24,11 +24,18 @@ class Display(Protocol):
 
     def show(self, reports: Sequence[Report]) -> None: ...
 
+    def note(self, line: str) -> None: ...
+
     def close(self) -> None: ...
+
+    @property
+    def is_watched(self) -> bool: ...
 
 
 class Lines:
     """JSON lines: one for each thing said, one for each function that woke, grew or fell asleep."""
+
+    is_watched = False
 
     def __init__(self, output: IO[str]) -> None:
         self._output = output
@@ -49,6 +56,8 @@ class Lines:
         self._output.write(msgspec.json.encode(stamped).decode() + "\n")
         self._output.flush()
 
+    def note(self, line: str) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -62,6 +71,8 @@ def describe(before: int, after: int) -> str:
 class Screen:
     """A table that is drawn again when something has changed, at most four times a second."""
 
+    is_watched = True
+
     def __init__(self) -> None:
         from rich.console import Console
         from rich.live import Live
@@ -70,6 +81,7 @@ class Screen:
         self._live = Live(console=self._console, auto_refresh=False, transient=False)
         self._drawn = 0.0
         self._started = False
+        self._note = ""
 
     def say(self, text: str) -> None:
         self._console.print(text)
@@ -80,19 +92,22 @@ class Screen:
             self._started = True
         now = time.monotonic()
         if now - self._drawn > 0.25:
-            self._live.update(draw_table(reports), refresh=True)
+            self._live.update(draw_table(reports, self._note), refresh=True)
             self._drawn = now
+
+    def note(self, line: str) -> None:
+        self._note = line
 
     def close(self) -> None:
         if self._started:
             self._live.stop()
 
 
-def draw_table(reports: Sequence[Report]) -> "Table":
-    """One line for each function, awake ones bright."""
+def draw_table(reports: Sequence[Report], note: str = "") -> "Table":
+    """One line for each function, awake ones bright; the note below."""
     from rich.table import Table
 
-    table = Table(box=None, header_style="dim")
+    table = Table(box=None, header_style="dim", caption=note or None, caption_justify="left")
     for title in ("function", "processes", "waiting", "last wake", "cold start", "dead letters"):
         table.add_column(title, justify="left" if title == "function" else "right")
     for report in reports:

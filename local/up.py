@@ -15,6 +15,7 @@ from local import process
 from local.fleet import Fleet
 from local.gateway import Gateway
 from local.ground import Kept, Running
+from local.health import watch_health
 from local.kafka import Kafka, choose_ports, start_kafka
 from local.postgres import Postgres, start_postgres
 from local.read_manifests import read_manifests
@@ -121,6 +122,8 @@ class Platform:
         database = asyncio.create_task(self._start_database())
         await all_of(self._start_functions(database), self._start_gateway(database))
         self._in_background(tend_for_ever(self.kafka, self._folders, self._logs))
+        if self._display.is_watched:
+            self._in_background(watch_health(lambda: self.database, self._note))
         calm_collector()
         self._show()
 
@@ -202,6 +205,10 @@ class Platform:
 
     def _show(self) -> None:
         self._display.show(self.fleet.read_state().functions)
+
+    def _note(self, line: str) -> None:
+        self._display.note(line)
+        self._show()
 
     async def stop(self) -> None:
         """First who asks, then who works, then what they stand on."""

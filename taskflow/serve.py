@@ -9,7 +9,7 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
@@ -42,6 +42,7 @@ from taskflow.events import (
     new_event,
     read_data,
 )
+from taskflow.logs import TRACE, write_logs
 from taskflow.publish import Publisher, open_publisher, publish_events
 from taskflow.settings import Settings, read_settings
 
@@ -117,6 +118,10 @@ class Lease:
         if make not in memory:
             memory[make] = make()
         return cast(T, memory[make])
+
+    def watch(self, event: Event[Any], name: str) -> AbstractContextManager[None]:
+        """Around an effect on the world that `event` has: a span, where somebody records them."""
+        return self._worker.watch_effect(event, name)
 
     def finish_later(self, task: "asyncio.Task[Any]") -> None:
         """The process waits for `task` before it ends, and nobody else does."""
@@ -264,6 +269,7 @@ class Worker:
         return outcomes
 
     async def _run_one(self, event: Event[Any]) -> Outcome:
+        TRACE.set(event.traceparent)
         try:
             failed = await self._call([event])
         except (Unavailable, LeaseHeld) as error:
@@ -317,6 +323,10 @@ class Worker:
             else body_key(entry.body)
         )
         return await self._count(key, error, 1)
+
+    def watch_effect(self, event: Event[Any], name: str) -> AbstractContextManager[None]:
+        """Nobody watches."""
+        return nullcontext()
 
     async def healthy(self) -> bool:
         """Whether deliveries make sense now: not while the database is away."""
@@ -413,10 +423,17 @@ def serve(
 
 def open_worker(function: Function) -> Worker:
     """The worker of this process, as its environment says."""
+    write_logs()
     settings = read_settings()
-    return Worker(
+    worker = Worker(
         function,
         database=Database(settings),
         publisher=open_publisher(settings.publish),
         settings=settings,
     )
+    if not settings.otlp:
+        return worker
+    # Only where a collector is named: nobody else loads or asks anything of it.
+    from taskflow.traced_worker import trace_worker
+
+    return trace_worker(worker)

@@ -13,7 +13,14 @@ from msgspec import Meta, Struct
 from taskflow.errors import InvalidSetting
 
 PREFIX = "TASKFLOW_"
+# What others have named: the platform, and OpenTelemetry's specification.
+NAMED = {
+    "port": "PORT",
+    "otlp": "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "trace_ratio": "OTEL_TRACES_SAMPLER_ARG",
+}
 Positive = Annotated[float, Meta(gt=0)]
+Ratio = Annotated[float, Meta(ge=0, le=1)]
 Rate = Annotated[float, Meta(ge=0, le=1_000_000)]
 Days = Annotated[int, Meta(ge=1, le=36_500)]
 # What the log may bring once more must be known for 1.5 times as long as any topic keeps it.
@@ -21,7 +28,7 @@ LedgerDays = Annotated[int, Meta(ge=45, le=36_500)]
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """Each field is the variable TASKFLOW_<FIELD>, but for `port`, which is PORT."""
+    """Each field is the variable TASKFLOW_<FIELD>, but for those in NAMED."""
 
     port: int = 8080
     data: Path = Path(".taskflow")
@@ -57,6 +64,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     keep_attempts: Days = 30
     keep_dead_letters: Days = 90
     keep_sessions: Days = 30
+    otlp: str = ""
+    trace_ratio: Ratio = 1.0
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -81,9 +90,13 @@ def _read_fields(environment: Mapping[str, str]) -> list[tuple[str, object]]:
     return [
         (field.name, _read_value(variable, environment[variable], field.type))
         for field in msgspec.structs.fields(Settings)
-        if (variable := "PORT" if field.name == "port" else PREFIX + field.name.upper())
-        in environment
+        if (variable := name_variable(field.name)) in environment
     ]
+
+
+def name_variable(field: str) -> str:
+    """The variable that a field is read from."""
+    return NAMED.get(field) or PREFIX + field.upper()
 
 
 def _read_value(variable: str, text: str, kind: object) -> object:

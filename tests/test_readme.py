@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from taskflow.settings import PREFIX, Settings
+from taskflow.settings import Settings, name_variable
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -42,5 +42,4 @@ def test_every_target_of_the_readme_exists() -> None:
 def test_every_setting_is_named() -> None:
     people = [f.name for f in msgspec.structs.fields(Settings) if f.name not in INNER]
     for name in people:
-        variable = "PORT" if name == "port" else PREFIX + name.upper()
-        assert f"`{variable}`" in README, variable
+        assert f"`{name_variable(name)}`" in README, name

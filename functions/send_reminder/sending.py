@@ -179,8 +179,9 @@ async def _attempt(lease: Lease, desk: Desk, sending: Sending) -> Outcome:
     channel = situation.channels[delivery.channel_id]
     notice = write_notice(event.data, situation, delivery, settings, now)
     try:
-        async with asyncio.timeout(lane.pace.seconds):
-            receipt = await deliver(channel, notice, Office(settings, desk.mailer), now)
+        with lease.watch(event, f"deliver {channel.kind}"):
+            async with asyncio.timeout(lane.pace.seconds):
+                receipt = await deliver(channel, notice, Office(settings, desk.mailer), now)
     except DeliveryFailed as failed:
         # The way out works where it only refuses this one.
         lane.note(failed.permanent or failed.personal, now)

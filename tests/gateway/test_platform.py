@@ -34,8 +34,8 @@ INSERT INTO dead_letters (id, consumer, record_topic, partition, record_offset, 
 VALUES (gen_random_uuid(), $1, 'task-commands', 0, $2, '', 'r', 1, '', now())
 """
 AT_HOME = [
-    Report("write-task", 2, 7, datetime(2026, 12, 1, 8, tzinfo=UTC), 140, 12, 1),
-    Report("fire-timer", 0, 0, None, None, 0, 0),
+    Report("write-task", 2, 7, datetime(2026, 12, 1, 8, tzinfo=UTC), 140, 12, 1, 3),
+    Report("fire-timer", 0, 0, None, None, 0, 0, 0),
 ]
 
 
@@ -75,6 +75,7 @@ async def test_the_platform_at_home_knows_everything(home: str) -> None:
             "cold_start_ms": 140,
             "delivered": 12,
             "dead_letters": 1,
+            "wakes": 3,
             "state": "awake",
         },
         {
@@ -85,6 +86,7 @@ async def test_the_platform_at_home_knows_everything(home: str) -> None:
             "cold_start_ms": None,
             "delivered": 0,
             "dead_letters": 0,
+            "wakes": 0,
             "state": "asleep",
         },
     ]

@@ -15,7 +15,7 @@ Manifest: TypeAlias = dict[str, Any]
 ROOT = Path(__file__).parent.parent.parent
 KUBERNETES = ROOT / "infra" / "kubernetes"
 CLOUDS = ("aks", "gke", "oke")
-COMPONENTS = ("eventing", "jobs", "scram", "spot")
+COMPONENTS = ("eventing", "jobs", "monitoring", "scram", "spot")
 OVERLAYS = ("minikube", *CLOUDS, *COMPONENTS)
 NAMESPACE = "taskflow"
 

@@ -20,6 +20,7 @@ def report(name: str, replicas: int) -> Report:
         cold_start_ms=123 if replicas else None,
         delivered=9,
         dead_letters=0,
+        wakes=replicas,
     )
 
 
@@ -43,3 +44,10 @@ def test_the_table_tells_who_is_awake() -> None:
     assert [*awake.split()][:3] == ["write-task", "2", "14"]
     assert "123 ms" in awake
     assert [*asleep.split()] == ["fire-timer", "asleep"]
+
+
+def test_the_note_stands_below_the_table() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    console.print(draw_table([report("write-task", 2)], "timers on time"))
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines()[-1].strip() == "timers on time"

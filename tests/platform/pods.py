@@ -142,7 +142,7 @@ class Pod:
 
     def __init__(self, program: Program, around: Surroundings) -> None:
         self.app_id = program.app_id
-        self.port, self.sidecar_port, *self._grpc_ports = take_ports(4)
+        self.port, self.sidecar_port, self.metrics_port, *self._grpc_ports = take_ports(5)
         self.function: asyncio.subprocess.Process | None = None
         self.sidecar: asyncio.subprocess.Process | None = None
         self._program = program
@@ -177,7 +177,8 @@ class Pod:
             "dapr-internal-grpc-port": str(self._grpc_ports[1]),
             "dapr-listen-addresses": "127.0.0.1",
             "dapr-internal-grpc-listen-address": "127.0.0.1",
-            "enable-metrics": "false",
+            "metrics-port": str(self.metrics_port),
+            "metrics-listen-address": "127.0.0.1",
             **{name: given[name] for name in FLAGS if name in given},
             **{f"dapr-{name}": given[name] for name in PREFIXED_FLAGS if name in given},
         }

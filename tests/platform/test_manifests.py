@@ -15,7 +15,15 @@ from tests.infra.render import COMPONENTS, KUBERNETES, NAMESPACE, with_component
 from tests.platform.cluster import Cluster, run
 from tests.platform.pods import ROOT, read_documents
 
-FOLDERS = ("dapr", "keda", "knative", "knative/eventing", "infra/kubernetes/base/topics")
+FOLDERS = (
+    "dapr",
+    "keda",
+    "knative",
+    "knative/eventing",
+    "infra/kubernetes/base/topics",
+    "infra/kubernetes/monitoring/monitors",
+    "infra/kubernetes/monitoring/rules",
+)
 POSTGRES = re.search(r"postgres=(\S+)", (KUBERNETES / "minikube" / "up.sh").read_text())
 assert POSTGRES is not None
 # Whose definitions the cluster does not bring: the Go modules that do, and where in them.

@@ -43,6 +43,8 @@ READ = {
     "TASKFLOW_KEEP_ATTEMPTS": ("32", 32),
     "TASKFLOW_KEEP_DEAD_LETTERS": ("92", 92),
     "TASKFLOW_KEEP_SESSIONS": ("33", 33),
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ("http://c:4318", "http://c:4318"),
+    "OTEL_TRACES_SAMPLER_ARG": ("0.1", 0.1),
 }
 
 
@@ -67,6 +69,7 @@ def test_every_variable_is_read() -> None:
         ("TASKFLOW_RATE_LIMIT", "fast"),
         ("TASKFLOW_RATE_LIMIT", "-1"),
         ("TASKFLOW_CLOCK", "sundial"),
+        ("OTEL_TRACES_SAMPLER_ARG", "2"),
     ],
 )
 def test_a_bad_value_is_named(variable: str, text: str) -> None:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from taskflow.trace import continue_trace, read_trace_id
+from taskflow.trace import continue_trace, read_recorded, read_trace_id
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 ONE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]")
@@ -51,3 +51,11 @@ def test_what_is_none_begins_a_new_one(given: str | None) -> None:
     assert ONE.fullmatch(begun) and ONE.fullmatch(other)
     assert read_trace_id(begun) not in (None, TRACE, read_trace_id(other))
     assert read_trace_id(given) is None
+
+
+def test_of_new_traces_a_part_is_recorded_and_of_given_ones_what_they_say() -> None:
+    assert {read_recorded(continue_trace(None, 0.0)) for _ in range(20)} == {None}
+    assert all(read_recorded(continue_trace(None, 1.0)) for _ in range(20))
+    assert read_recorded(continue_trace(f"00-{TRACE}-{PARENT}-01", 0.0)) is not None
+    assert read_recorded(f"00-{TRACE}-{PARENT}-01") == (TRACE, PARENT)
+    assert read_recorded(f"00-{TRACE}-{PARENT}-00") is None
