@@ -30,7 +30,8 @@ from gateway.identity import Identity
 from gateway.pages import page, read_cursor, read_limit, write_cursor
 from gateway.task_rows import ROW, SHOWN, as_task
 from taskflow.errors import Refused, invalid
-from taskflow.read_task import read_instant, read_task_id
+from taskflow.read_task import read_task_id
+from taskflow.read_times import read_instant
 
 MOST_TAGS = 50
 LONGEST_TEXT = 500

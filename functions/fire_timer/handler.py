@@ -17,6 +17,7 @@ from taskflow.errors import Unreadable
 from taskflow.events import (
     AccountFact,
     Event,
+    FollowZone,
     ReminderTriggered,
     SeriesDue,
     Tick,
@@ -27,7 +28,7 @@ from taskflow.serve import Lease
 if TYPE_CHECKING:
     from taskflow.jobs import Alarm
 
-FIRES = (ReminderTriggered, SeriesDue, AccountFact)
+FIRES = (ReminderTriggered, SeriesDue, AccountFact, FollowZone)
 AHEAD = timedelta(seconds=2)
 LEASED = timedelta(seconds=60)
 # What the log does not take steps aside for a while, or it would stand before all others for ever.
