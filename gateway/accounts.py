@@ -48,6 +48,7 @@ from taskflow.events import (
     AccountDeleted,
     AccountUpdated,
     AdminRead,
+    FollowZone,
     LoggedIn,
     LogInFailed,
     RolesChanged,
@@ -77,6 +78,7 @@ LEAVE = (
     "DELETE FROM repeats WHERE user_id = :id",
     "DELETE FROM timers WHERE user_id = :id AND topic <> 'account-events'",
 )
+LOCK_ZONE = "SELECT timezone FROM users WHERE id = :id AND deleted_at IS NULL FOR UPDATE"
 SET_PASSWORD = """
 UPDATE users SET password_hash = :new
 WHERE id = :id AND password_hash IS NOT DISTINCT FROM :old AND deleted_at IS NULL
@@ -391,14 +393,22 @@ async def change_me(body: ChangeMe, who: Holder, context: Ctx) -> UserView:
     changes = {name: getattr(body, name) or cleared[name] for name in body.model_fields_set}
     async with announcing(context) as writing:
         if changes:
-            mine = update(User).where(col(User.id) == UUID(who.user_id))
-            await writing.db.execute(mine.values(changes))
-            if "timezone" in changes:
-                await set_digest_timer(writing.db, who.user_id, writing.now)
-            writing.announce(_updated(writing, UUID(who.user_id), *sorted(changes)))
+            await _change_self(writing, who, changes)
         user = await _find_self(writing.db, who)
     accounts_of(context).identities.forget(who.user_id)
     return show_user(user)
+
+
+async def _change_self(writing: Writing, who: Identity, changes: dict[str, str]) -> None:
+    """A person who changes zones takes along what floats: asked for with the change itself."""
+    mine = {"id": UUID(who.user_id)}
+    former = (await writing.db.execute(text(LOCK_ZONE), mine)).scalar()
+    await writing.db.execute(update(User).where(col(User.id) == mine["id"]).values(changes))
+    writing.announce(_updated(writing, mine["id"], *sorted(changes)))
+    if former is not None and changes.get("timezone", former) != former:
+        await set_digest_timer(writing.db, who.user_id, writing.now)
+        me = who.user_id
+        writing.announce(FollowZone(user_id=me, actor_id=me, stream=me, former=former))
 
 
 def _updated(writing: Writing, user_id: UUID, *changed: str) -> AccountUpdated:

@@ -28,7 +28,8 @@ from gateway.tables import TaskRow
 from taskflow.audit import Entry, Fault, Texts, Verification, audit_key
 from taskflow.errors import invalid, not_found
 from taskflow.events import AdminRead
-from taskflow.read_task import read_instant, read_task_id
+from taskflow.read_task import read_task_id
+from taskflow.read_times import read_instant
 
 router = APIRouter(prefix="/v1", tags=["audit"])
 

@@ -5,6 +5,7 @@ goes out at once, and if the gateway dies in between, `fire_timer` sends it (DES
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import TypeAlias
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
@@ -13,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.context import Context
 from gateway.identity import accounts_of
 from gateway.repeats import make_claim
-from taskflow.events import AccountFact, Event, encode, new_event
+from taskflow.events import AccountFact, Event, FollowZone, encode, new_event
 from taskflow.publish import publish_events
 from taskflow.trace import continue_trace
+
+Told: TypeAlias = AccountFact | FollowZone
 
 SOURCE = "gateway"
 # Long enough that the gateway is first unless it died.
@@ -36,10 +39,10 @@ class Writing:
         self.context = context
         self.now = now
         self.trace = context.traceparent or continue_trace(None)
-        self.facts: list[AccountFact] = []
+        self.facts: list[Told] = []
 
-    def announce(self, *facts: AccountFact) -> None:
-        """These happened, if the transaction commits."""
+    def announce(self, *facts: Told) -> None:
+        """These happened, or are asked for, if the transaction commits."""
         self.facts += facts
 
 
@@ -65,12 +68,12 @@ async def announcing(context: Context) -> AsyncIterator[Writing]:
         accounts_of(context).background.start(_publish(context, events))
 
 
-def _make_event(fact: AccountFact, writing: Writing) -> Event[AccountFact]:
+def _make_event(fact: Told, writing: Writing) -> Event[Told]:
     name = str(uuid4())
     return new_event(fact, id=name, source=SOURCE, time=writing.now, traceparent=writing.trace)
 
 
-async def _keep(db: AsyncConnection, events: Sequence[Event[AccountFact]]) -> None:
+async def _keep(db: AsyncConnection, events: Sequence[Event[Told]]) -> None:
     rows = [
         {
             "id": UUID(event.id),
@@ -85,7 +88,7 @@ async def _keep(db: AsyncConnection, events: Sequence[Event[AccountFact]]) -> No
         await db.execute(text(KEEP), rows)
 
 
-async def _publish(context: Context, events: Sequence[Event[AccountFact]]) -> None:
+async def _publish(context: Context, events: Sequence[Event[Told]]) -> None:
     failed = await publish_events(context.publisher, events)
     sent = [UUID(event.id) for event in events if event.id not in failed]
     if sent:

@@ -19,8 +19,8 @@ from taskflow.describe_rule import describe_recurrence
 from taskflow.errors import invalid, not_found
 from taskflow.occurrences import Occurrence, iterate_occurrences, preview
 from taskflow.occurrences import Series as Dates
-from taskflow.read_task import find_due, read_instant, read_rule, read_task_id, read_zone
-from taskflow.recurrence import Recurrence
+from taskflow.read_task import find_due, read_rule, read_task_id
+from taskflow.read_times import read_instant, read_zone
 from taskflow.rule import read_start
 from taskflow.task import Series
 from taskflow.zone import find_zone, to_local
@@ -111,8 +111,7 @@ async def _find_series(context: Context, who: Identity, series_id: str) -> Serie
     if row is None:
         raise not_found(f"The series {series_id}")
     fields = {**row, **{name: str(row[name]) for name in ("id", "user_id", "stream")}}
-    recurrence = msgspec.convert(fields.pop("recurrence"), Recurrence)
-    return Series(recurrence=recurrence, **fields)
+    return msgspec.convert(fields, Series)
 
 
 async def _existing(context: Context, series: Series) -> list[dict[str, Any]]:

@@ -35,6 +35,9 @@ class TaskRow(SQLModel, table=True):
     completed_at: datetime | None
     created_by: UUID
     deleted_at: datetime | None
+    start_at: datetime | None
+    start_on: date | None
+    floating: bool | None
     search: str = Field(sa_column=Column(TSVECTOR))
 
 
@@ -51,6 +54,8 @@ class SeriesRow(SQLModel, table=True):
     template: dict[str, Any] = Field(sa_column=Column(JSONB))
     used: int
     created_at: datetime
+    floating: bool | None
+    lead: str | None
 
 
 class OccurrenceRow(SQLModel, table=True):

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from msgspec import Raw
+from msgspec import UNSET, Raw
+from msgspec.structs import fields
 from sqlalchemy import ColumnElement, Text, cast, select, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import NullType
@@ -17,6 +18,7 @@ from taskflow.task import Task
 # Plain columns: a mapped attribute costs the ORM's compilation on every statement.
 ROW: Any = TaskRow.__table__.c  # type: ignore[attr-defined]
 NAMES = Task.__struct_fields__
+SOMETIMES = [one.name for one in fields(Task) if one.default is UNSET]
 TEXTS = [name for name in NAMES if isinstance(ROW[name].type, JSONB)]
 
 
@@ -37,6 +39,9 @@ def as_task(row: Sequence[Any]) -> dict[str, Any]:
     task = dict(zip(NAMES, row, strict=False))
     for name in TEXTS:
         task[name] = task[name] and Raw(task[name])
+    for name in SOMETIMES:
+        if task[name] is None:
+            del task[name]
     return task
 
 

@@ -4,6 +4,7 @@ one composed query a page.
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -30,7 +31,9 @@ from gateway.identity import Identity
 from gateway.pages import page, read_cursor, read_limit, write_cursor
 from gateway.task_rows import ROW, SHOWN, as_task
 from taskflow.errors import Refused, invalid
-from taskflow.read_task import read_instant, read_task_id
+from taskflow.read_task import read_task_id
+from taskflow.read_times import read_instant
+from taskflow.zone import find_zone, to_instant, to_local
 
 MOST_TAGS = 50
 LONGEST_TEXT = 500
@@ -90,14 +93,29 @@ def _keys(tags: Sequence[str]) -> list[str]:
 
 
 def _due_between(query: TaskQuery, who: Identity) -> list[ColumnElement[bool]]:
-    """`due_after` is inclusive, `due_before` exclusive."""
-    due = ROW.due_sort
+    """`due_after` is inclusive, `due_before` exclusive; a day begins where the person is."""
     bounds: list[ColumnElement[bool]] = []
     if query.due_after:
-        bounds.append(due >= read_instant("due_after", query.due_after, who.timezone))
+        instant = read_instant("due_after", query.due_after, who.timezone)
+        day, first = _first_day(instant, who.timezone)
+        late = or_(and_(ROW.due_on.is_(None), ROW.due_sort >= instant), ROW.due_on >= day)
+        bounds += [ROW.due_sort >= min(instant, first), late]
     if query.due_before:
-        bounds.append(due < read_instant("due_before", query.due_before, who.timezone))
+        instant = read_instant("due_before", query.due_before, who.timezone)
+        day, first = _first_day(instant, who.timezone)
+        early = or_(and_(ROW.due_on.is_(None), ROW.due_sort < instant), ROW.due_on < day)
+        bounds += [ROW.due_sort < max(instant, first), early]
     return bounds
+
+
+def _first_day(instant: datetime, timezone: str) -> tuple[date, datetime]:
+    """The first day that begins at `instant` or later in a zone, and where it stands in the order
+    of due times."""
+    zone = find_zone(timezone)
+    day = to_local(instant, zone).date()
+    if to_instant(datetime.combine(day, time()), zone)[0] < instant:
+        day += timedelta(days=1)
+    return day, datetime.combine(day, time(), UTC)
 
 
 def text_query(text: str) -> ColumnElement[Any]:

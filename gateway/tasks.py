@@ -28,7 +28,8 @@ from taskflow.events import (
     UpdateTask,
     derive_id,
 )
-from taskflow.read_task import read_instant, read_task_id
+from taskflow.read_task import read_task_id
+from taskflow.read_times import read_instant
 from taskflow.reminder import read_duration
 from taskflow.task import Scope, TaskInput
 

@@ -28,6 +28,7 @@ from taskflow.errors import Unavailable
 from taskflow.migrate import migrate
 from taskflow.publish import open_publisher
 from taskflow.settings import Settings
+from taskflow.zone_rules import follow_rules
 
 SECRET_BYTES = 32
 GATEWAY_POOL = "10"
@@ -122,6 +123,7 @@ class Platform:
         database = asyncio.create_task(self._start_database())
         await all_of(self._start_functions(database), self._start_gateway(database))
         self._in_background(tend_for_ever(self.kafka, self._folders, self._logs))
+        self._in_background(self._follow_rules())
         if self._display.is_watched:
             self._in_background(watch_health(lambda: self.database, self._note))
         calm_collector()
@@ -167,6 +169,14 @@ class Platform:
             log.warning("what Kafka may have lost is not published again: %s", error)
         finally:
             await publisher.close()
+
+    async def _follow_rules(self) -> None:
+        try:
+            count = await follow_rules(self.database, datetime.now(UTC))
+        except AWAY as error:
+            log.warning("new rules of time zones are looked for at the next start: %s", error)
+        else:
+            log.info("%d people are in zones that have new rules", count)
 
     async def _start_kafka(self) -> Kafka:
         return await start_kafka(self._data, self._display.say)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct, structs, to_builtins
+from msgspec import UNSET, Struct, structs, to_builtins
 
 from taskflow.errors import Refused, invalid, not_found, problem
 from taskflow.events import (
@@ -17,6 +17,7 @@ from taskflow.events import (
     CreateTask,
     DeleteTask,
     ReopenTask,
+    ResolveTimes,
     SkipOccurrence,
     SnoozeTask,
     TaskCancelled,
@@ -46,15 +47,16 @@ from taskflow.occurrences import (
 from taskflow.read_task import (
     DEFAULT_CHANNEL,
     find_due,
-    local_due,
     move_rule,
     read_fields,
     read_reminders,
     write_due,
 )
+from taskflow.read_times import local_due
 from taskflow.recurrence import Recurrence, read_recurrence
 from taskflow.rule import InvalidRecurrence
 from taskflow.task import Reminder, Series, Status, Task
+from taskflow.wall_clock import lead_of, place_start, resolve_task, series_in_zone
 
 F = TypeVar("F", bound=TaskFact)
 CONTENT = ("title", "notes", "priority", "tags", "reminders")
@@ -62,12 +64,15 @@ UNSEEN = ("version", "updated_at")
 
 
 class Stored(Struct, frozen=True):
-    """A task as the database has it; a deleted one stays as its own tombstone."""
+    """A task as the database has it; a deleted one stays as its own tombstone. What its clock shows
+    is kept beside its instants, for the rules of a zone may change."""
 
     task: Task
     user_id: str
     stream: str
     deleted: bool = False
+    due_local: datetime | None = None
+    start_local: datetime | None = None
 
 
 class State(Struct):
@@ -86,12 +91,14 @@ class State(Struct):
 
 
 class Decision(Struct):
-    """The answer to a command, and what happened. `task` is None where there is nothing to show."""
+    """The answer to a command, and what happened. `task` is None where there is nothing to show;
+    `replanned` are tasks that did not change, but what is planned for them did."""
 
     status: int
     task: Task | None = None
     facts: list[TaskFact] = []
     series: list[Series] = []
+    replanned: list[TaskFact] = []
 
 
 def decide(command: TaskCommand, state: State, at: datetime) -> Decision:
@@ -99,6 +106,8 @@ def decide(command: TaskCommand, state: State, at: datetime) -> Decision:
     if command.user_id not in state.zones:
         raise not_found(f"The account {command.user_id}")
     decision = DECIDERS[type(command)](command, state, at)
+    for fact in decision.replanned:
+        _note_former(fact, state)
     for fact in decision.facts:
         deleted = isinstance(fact, TaskDeleted)
         _note_former(fact, state)
@@ -124,9 +133,14 @@ def new_task(command: CreateTask, zone: str, at: datetime) -> Task:
     if "title" not in given:
         raise invalid("title", "is required")
     blank = Task(
-        id=command.task_id, title="", created_at=at, updated_at=at, created_by=command.actor_id
+        id=command.task_id,
+        title="",
+        timezone=zone,
+        created_at=at,
+        updated_at=at,
+        created_by=command.actor_id,
     )
-    given = {"timezone": zone, **_without_nulls(given)}
+    given = _without_nulls(given)
     task = read_fields(given | find_due(given, zone, at), blank, zone)
     return _start_series(task) if task.recurrence else task
 
@@ -176,6 +190,8 @@ def _new_series(task: Task, user_id: str, stream: str, at: datetime) -> Series:
         template=_template(task),
         stream=stream,
         created_at=at,
+        floating=task.floating is True or None,
+        lead=lead_of(task),
     )
 
 
@@ -236,12 +252,14 @@ def _pass_ended(command: CreateOccurrence, series: Series, state: State) -> Crea
 def _occurrence(command: CreateOccurrence, series: Series, at: datetime) -> Task:
     content = dict(series.template)
     reminders = content.pop("reminders")
+    planned = find_occurrence(series.dates, command.recurrence_id)
     task = Task(
         id=command.task_id,
         **content,
-        due_at=command.due_at,
-        due_on=command.due_on,
+        due_at=planned.due_at,
+        due_on=planned.due_on,
         timezone=series.timezone,
+        floating=series.floating or UNSET,
         recurrence=series.recurrence,
         series_id=series.id,
         recurrence_id=command.recurrence_id,
@@ -249,6 +267,7 @@ def _occurrence(command: CreateOccurrence, series: Series, at: datetime) -> Task
         updated_at=at,
         created_by=series.user_id,
     )
+    task = place_start(task, series.lead)
     return structs.replace(task, reminders=read_reminders(reminders, task))
 
 
@@ -306,7 +325,8 @@ def _restate(
     return Decision(200, decision.task, facts, [followed, *changed])
 
 
-DATES = {"recurrence", "due_at", "due_on", "timezone"}
+DATES = {"recurrence", "due_at", "due_on", "timezone", "floating"}
+START = {"start_at", "start_on"}
 
 
 def _state_again(
@@ -325,7 +345,7 @@ def _change_content(
     command: UpdateTask, state: State, series: Series, new: Task, at: datetime
 ) -> Decision:
     """The dates stay, so every open occurrence does, with the new content where it had the old."""
-    followed = structs.replace(series, template=_template(new))
+    followed = structs.replace(series, **_content_of(command, series, new))
     decision = _changed(TaskUpdated, command, state.tasks[new.id], new, followed, at)
     facts = list(decision.facts)
     for stored in _open_of(series.id, state, but=new.id):
@@ -334,8 +354,18 @@ def _change_content(
     return Decision(200, decision.task, facts, [followed])
 
 
+def _content_of(command: UpdateTask, series: Series, new: Task) -> dict[str, Any]:
+    """What occurrences start with after the change: what was sent, and nothing else that somebody
+    changed in this one alone."""
+    given, own = command.changes.given().keys(), _template(new)
+    template = series.template | {name: own[name] for name in CONTENT if name in given}
+    return {"template": template, "lead": lead_of(new) if START & given else series.lead}
+
+
 def _take_content(task: Task, series: Series, followed: Series) -> Task:
     """An occurrence with the new content of its series, but for what was changed in it alone."""
+    if lead_of(task) == series.lead != followed.lead:
+        task = place_start(task, followed.lead)
     own, old, new = _template(task), series.template, followed.template
     taken = {name: new[name] for name in CONTENT if own[name] == old[name] != new[name]}
     if "reminders" in taken:
@@ -369,7 +399,8 @@ def _follow_series(
         # What was moved alone does not move what follows it.
         anchor=write_due(new) if DATES & given else _anchor_from(here, series),
         timezone=new.timezone if DATES & given else series.timezone,
-        template=_template(new),
+        floating=(new.floating is True or None) if DATES & given else series.floating,
+        **_content_of(command, series, new),
         used=1 + sum(_stays(command, one, series) for one in _later_of(command, series, state)),
     )
     left = structs.replace(series, recurrence=ended, version=series.version + 1)
@@ -454,7 +485,7 @@ def _is_touched(task: Task, series: Series) -> bool:
     """Whether a person changed or moved this occurrence alone."""
     planned = find_occurrence(series.dates, task.recurrence_id or "")
     unmoved = (task.due_at, task.due_on) == (planned.due_at, planned.due_on)
-    return not unmoved or _template(task) != series.template
+    return not unmoved or _template(task) != series.template or lead_of(task) != series.lead
 
 
 def _end_series(
@@ -501,6 +532,38 @@ def reopen_task(command: ReopenTask, state: State, at: datetime) -> Decision:
     return _move(TaskReopened, command, state, "open", at)
 
 
+def resolve_times(command: ResolveTimes, state: State, at: datetime) -> Decision:
+    """The same wall-clock times where the person is now, or by the present rules. Days stay; but
+    what is planned for them goes by the person's clock."""
+    stored, zone = _own(command, state, acting=""), state.zones[command.user_id]
+    if stored.deleted or stored.task.status != "open":
+        return Decision(200)
+    series = _series_of(stored.task, state)
+    if series is None or series_in_zone(series, zone) == series:
+        return _resolve(command, [stored], series, zone, at)
+    moved = series_in_zone(series, zone)
+    decision = _resolve(command, _open_of(series.id, state, but=""), moved, zone, at)
+    return structs.replace(decision, series=[moved])
+
+
+def _resolve(
+    command: ResolveTimes, tasks: list[Stored], series: Series | None, zone: str, at: datetime
+) -> Decision:
+    decision = Decision(200)
+    for stored in tasks:
+        new = _in_zone(stored, zone, at)
+        changed = _changed(TaskUpdated, command, stored, new, series, at)
+        decision.facts += changed.facts
+        if not changed.facts and (series is not None or new.timezone is None):
+            fact = _fact(TaskUpdated, command, {}, new, series, at)
+            decision.replanned.append(structs.replace(fact, stream=stored.stream))
+    return decision
+
+
+def _in_zone(stored: Stored, zone: str, at: datetime) -> Task:
+    return resolve_task(stored.task, (stored.due_local, stored.start_local), zone, at)
+
+
 def skip_occurrence(command: SkipOccurrence, state: State, at: datetime) -> Decision:
     key = (command.series_id or "", command.recurrence_id or "")
     command = structs.replace(command, task_id=state.occurrences.get(key, command.task_id))
@@ -542,8 +605,15 @@ def _move(
         return Decision(200, task)
     if task.status not in FROM[status]:
         raise _invalid_transition(verb, f"it is {task.status}; reopen it first")
+    series, zone = _series_of(task, state), state.zones[command.user_id]
+    moved = series
+    if status == "open":
+        # It did not follow its person while it was finished.
+        task = _in_zone(stored, zone, at)
+        moved = series_in_zone(series, zone) if series else None
     new = structs.replace(task, status=status, completed_at=at if status == "done" else None)
-    return _changed(kind, command, stored, new, _series_of(task, state), at)
+    decision = _changed(kind, command, stored, new, moved, at)
+    return decision if moved == series else structs.replace(decision, series=[moved])
 
 
 def snooze_task(command: SnoozeTask, state: State, at: datetime) -> Decision:
@@ -662,7 +732,8 @@ def changed_fields(old: Task, new: Task) -> dict[str, Any]:
         return {}
     names = [f for f in old.__struct_fields__ if f not in UNSEEN]
     different = [f for f in names if getattr(old, f) != getattr(new, f)]
-    return {name: to_builtins(getattr(old, name)) for name in different}
+    values = {name: getattr(old, name) for name in different}
+    return {name: None if one is UNSET else to_builtins(one) for name, one in values.items()}
 
 
 def refusal(refused: Refused, task: Task | None) -> dict[str, Any]:
@@ -681,5 +752,6 @@ DECIDERS: dict[type[TaskCommand], Callable[..., Decision]] = {
     CancelTask: cancel_task,
     SkipOccurrence: skip_occurrence,
     SnoozeTask: snooze_task,
+    ResolveTimes: resolve_times,
     DeleteTask: delete_task,
 }

@@ -156,7 +156,8 @@ class DeleteTask(TaskCommand, frozen=True, kw_only=True):
 
 
 class CreateOccurrence(TaskCommand, frozen=True, kw_only=True):
-    """The next occurrence of a series; content comes from the series that `write_task` locks."""
+    """The next occurrence of a series; content and instants come from the series that `write_task`
+    locks: the due fields are for one that is older than this."""
 
     type = "taskflow.occurrence.create.v1"
     series_id: str
@@ -164,6 +165,30 @@ class CreateOccurrence(TaskCommand, frozen=True, kw_only=True):
     recurrence_id: str
     due_at: datetime | None = None
     due_on: date | None = None
+
+
+class ResolveTimes(TaskCommand, frozen=True, kw_only=True):
+    """The instants of an open task are to be worked out anew from its wall-clock times, for its
+    person is in another zone (`former`: the one before), or its zone has new rules."""
+
+    type = "taskflow.task.resolve-times.v1"
+    former: str | None = None
+
+
+class FollowZone(Command, frozen=True, kw_only=True):
+    """All that hangs on a person's zone is to be looked at: they left the zone `former`, or the
+    rules of `zones` have changed. It goes in portions, `after` the last task that was looked at; a
+    second look takes what was written `since` the first was asked for."""
+
+    type = "taskflow.account.follow-zone.v1"
+    former: str | None = None
+    zones: list[str] = []
+    after: str | None = None
+    since: datetime | None = None
+
+    @property
+    def subject(self) -> str:
+        return self.user_id
 
 
 class Operation(Struct, frozen=True, kw_only=True):

@@ -4,28 +4,25 @@ that the gateway refuses early what `write_task` would refuse anyway.
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 
 from taskflow.errors import Refused, invalid, not_found
 from taskflow.events import derive_id
 from taskflow.occurrences import begin_at
+from taskflow.read_times import TIMES, local_due, read_instant, read_times, read_zone
 from taskflow.recurrence import Recurrence, find_start, read_recurrence
 from taskflow.reminder import read_duration, read_pause
 from taskflow.rule import InvalidRecurrence
 from taskflow.task import Reminder, Task
-from taskflow.zone import InvalidZone, find_zone, to_instant, to_local
 
 TITLE, NOTES_BYTES, TAGS, TAG, REMINDERS = 500, 64 * 1024, 50, 64, 20
 CHANNELS = ("email", "webhook", "web_push", "apprise")
 DEFAULT_CHANNEL = "email"
-YEARS = range(1900, 2200)
-INSTANT = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?", re.ASCII | re.IGNORECASE
-)
 UNPRINTABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -40,8 +37,8 @@ def read_fields(given: dict[str, Any], task: Task, zone: str) -> Task:
         fields["priority"] = given["priority"] or "none"
     if "tags" in given:
         fields["tags"] = read_tags(given["tags"] or [])
-    if DUE & given.keys():
-        fields |= read_due(given, task, zone)
+    if TIMES & given.keys():
+        fields |= read_times(given, task, zone)
     task = msgspec.structs.replace(task, **fields)
     if "recurrence" in given:
         task = msgspec.structs.replace(task, recurrence=_read_recurrence(given["recurrence"], task))
@@ -51,9 +48,6 @@ def read_fields(given: dict[str, Any], task: Task, zone: str) -> Task:
         reminders = read_reminders(given["reminders"] or [], task)
         task = msgspec.structs.replace(task, reminders=reminders)
     return task
-
-
-DUE = {"due_at", "due_on", "timezone"}
 
 
 def _printable(field: str, text: str) -> str:
@@ -88,26 +82,6 @@ def read_tags(texts: Sequence[str]) -> list[str]:
     return list(tags.values())
 
 
-def read_due(given: dict[str, Any], task: Task, zone: str) -> dict[str, Any]:
-    """The due fields: an instant with its zone, or a date without one, or neither."""
-    timezone = read_zone(given.get("timezone") or task.timezone or zone)
-    if given.get("due_at") is not None and given.get("due_on") is not None:
-        raise invalid("due_on", "give due_at or due_on, not both")
-    if given.get("due_on") is not None:
-        return {"due_at": None, "due_on": _read_year("due_on", given["due_on"]), "timezone": None}
-    if given.get("due_at") is not None:
-        due_at = read_instant("due_at", given["due_at"], timezone)
-        return {"due_at": due_at, "due_on": None, "timezone": timezone}
-    cleared: dict[str, Any] = {f: None for f in ("due_at", "due_on") if f in given}
-    if task.due_at and "due_at" not in given and given.get("timezone"):
-        local = to_local(task.due_at, find_zone(task.timezone or zone))
-        due_at = to_instant(local, find_zone(timezone))[0]
-        return {**cleared, "due_at": due_at, "timezone": timezone}
-    if task.due_on and "due_on" not in given:
-        return cleared
-    return {**cleared, "timezone": timezone}
-
-
 def find_due(given: dict[str, Any], zone: str, at: datetime) -> dict[str, Any]:
     """The due field that cron or words imply where none was sent, seen at the instant `at`; empty
     where they imply none. Raises Refused."""
@@ -122,42 +96,6 @@ def find_due(given: dict[str, Any], zone: str, at: datetime) -> dict[str, Any]:
     if isinstance(start, datetime):
         return {"due_at": start.isoformat()}
     return {"due_on": start} if start else {}
-
-
-def read_zone(name: str) -> str:
-    try:
-        return find_zone(name).key
-    except InvalidZone as error:
-        raise invalid(error.field, error.message) from error
-
-
-def read_instant(field: str, text: object, timezone: str) -> datetime:
-    """RFC 3339, or wall-clock time in `timezone` when it has no offset."""
-    try:
-        if not isinstance(text, str) or not INSTANT.fullmatch(text):
-            raise ValueError(text)
-        moment = datetime.fromisoformat(text)
-        _read_year(field, moment)
-        return (
-            moment.astimezone(UTC) if moment.tzinfo else to_instant(moment, find_zone(timezone))[0]
-        )
-    except (ValueError, OverflowError) as error:
-        raise invalid(
-            field, "must be a date and time such as 2026-12-31T09:00:00Z, or without Z for local"
-        ) from error
-
-
-def _read_year(field: str, day: date) -> date:
-    if day.year not in YEARS:
-        raise invalid(field, f"must lie in the years {YEARS.start} to {YEARS.stop - 1}")
-    return day
-
-
-def local_due(task: Task) -> datetime | date | None:
-    """The due time on the wall, or the due date."""
-    if task.due_at is not None and task.timezone is not None:
-        return to_local(task.due_at, find_zone(task.timezone))
-    return task.due_on
 
 
 def write_due(task: Task) -> str:
@@ -209,12 +147,13 @@ def _read_reminder(item: dict[str, Any], task: Task) -> Reminder:
     before, at = item.get("before"), item.get("at")
     if (before is None) == (at is None):
         raise invalid("reminders", "each needs either before (a duration) or at (an instant)")
-    more = _read_insistence(item)
+    more = _read_insistence(item) | _read_base(item)
     channels = _read_channels(item.get("channels"), keep_order="escalate" in more)
     instant = None if at is None else read_instant("reminders.at", at, task.timezone or "UTC")
     if before is not None:
-        _read_before(before, task)
+        _read_before(before, task, from_start="relative_to" in more)
     when = before if instant is None else instant.isoformat()
+    when = f"start {when}" if "relative_to" in more else when
     name = derive_id(task.id, "reminder", f"{when}/{','.join(channels)}")
     if item.get("channels") is None or item.get("defaults") is True:
         more["defaults"] = True
@@ -232,14 +171,28 @@ def _read_insistence(item: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _read_before(before: object, task: Task) -> None:
+def _read_base(item: dict[str, Any]) -> dict[str, Any]:
+    """What `before` counts from, where that is not the due time."""
+    base = item.get("relative_to") or "due"
+    if base not in ("start", "due"):
+        raise invalid("reminders.relative_to", "must be start or due")
+    if item.get("before") is None and item.get("relative_to") is not None:
+        raise invalid(
+            "reminders.relative_to", "goes with before: an instant is relative to nothing"
+        )
+    return {"relative_to": base} if base == "start" else {}
+
+
+def _read_before(before: object, task: Task, *, from_start: bool) -> None:
     try:
         duration = read_duration(str(before))
     except (msgspec.ValidationError, OverflowError) as error:
         raise invalid("reminders.before", "must be an ISO 8601 duration such as PT30M") from error
     if abs(duration.days) > 3660:
         raise invalid("reminders.before", "must not exceed ten years")
-    if task.due_at is None and task.due_on is None:
+    if from_start and task.start_at is UNSET and task.start_on is UNSET:
+        raise invalid("reminders.relative_to", "needs a start: give start_at or start_on")
+    if not from_start and task.due_at is None and task.due_on is None:
         raise invalid("reminders.before", "needs a due date, or use at")
 
 

@@ -1,13 +1,13 @@
 """When a task's reminders are due, and what a person chose for all of theirs: computed from the
-task and the choices alone, so that a plan is never stored twice and a moved due date moves what
-hangs on it.
+task and the choices alone, so that a plan is never stored twice and a moved start or due date
+moves what hangs on it, and nothing else.
 """
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from taskflow.events import ReminderFact, derive_id
 from taskflow.task import Reminder, Task
@@ -74,34 +74,39 @@ def read_pause(text: object) -> timedelta:
     return pause
 
 
-def due_instant(task: Task, zone: str) -> datetime | None:
-    """When the task is due; an all-day task from 09:00 in the person's zone."""
-    if task.due_on is not None:
-        return to_instant(datetime.combine(task.due_on, ALL_DAY_FROM), find_zone(zone))[0]
-    return task.due_at
-
-
 def plan_reminders(task: Task, zone: str, at: datetime | None = None) -> list[Planned]:
     """The instants of an open task's reminders; none for a finished one. Where a repeating one has
     begun by the instant `at`, its next repetition too."""
     if task.status != "open" or not task.reminders:
         return []
-    due = due_instant(task, zone)
     planned = []
     for reminder in task.reminders:
-        first = first_instant(reminder, due)
+        first = first_instant(reminder, task, zone)
         again = next_repetition(reminder, first, at) if first and at else None
         planned += [(reminder, one) for one in (first, again) if one is not None]
     return [Planned(reminder=reminder, remind_at=instant) for reminder, instant in planned]
 
 
-def first_instant(reminder: Reminder, due: datetime | None) -> datetime | None:
-    """When a reminder comes first; None for one before a due date that there is not."""
+def first_instant(reminder: Reminder, task: Task, zone: str) -> datetime | None:
+    """When a reminder comes first; None where the time it counts from is not there."""
     if reminder.at is not None:
         return reminder.at.astimezone(UTC)
-    if due is None or reminder.before is None:
+    if reminder.relative_to == "start":
+        base = _instant(task.start_at, task.start_on, zone)
+    else:
+        base = _instant(task.due_at, task.due_on, zone)
+    if base is None or reminder.before is None:
         return None
-    return due - read_duration(reminder.before)
+    return base - read_duration(reminder.before)
+
+
+def _instant(
+    instant: datetime | UnsetType | None, day: date | UnsetType | None, zone: str
+) -> datetime | None:
+    """What a reminder counts from; on a day from 09:00 in the person's zone."""
+    if isinstance(day, date):
+        return to_instant(datetime.combine(day, ALL_DAY_FROM), find_zone(zone))[0]
+    return None if instant is UNSET else instant
 
 
 def next_repetition(reminder: Reminder, first: datetime, at: datetime) -> datetime | None:
@@ -116,9 +121,8 @@ def next_repetition(reminder: Reminder, first: datetime, at: datetime) -> dateti
 
 def is_planned(task: Task, zone: str, reminder_id: str, remind_at: datetime) -> bool:
     """Whether an open task's reminder comes at this instant, for the first time or again."""
-    due = due_instant(task, zone)
     for reminder in task.reminders:
-        first = first_instant(reminder, due)
+        first = first_instant(reminder, task, zone)
         if reminder.id != reminder_id or first is None or remind_at < first:
             continue
         just_before = remind_at - timedelta.resolution

@@ -1,6 +1,6 @@
 """What a task is: its shape as people and events see it, apart from what may be done with it."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType, structs
@@ -16,9 +16,10 @@ Scope = Literal["this", "following", "all"]
 class Reminder(Struct, frozen=True, kw_only=True):
     """When to tell a person: `before` the due time (ISO 8601 duration) or `at` an instant.
 
-    `channels` holds channel kinds; empty, or `defaults`, means the person's own choice. `repeat`
-    is the pause after which it comes again until the task is done, `escalate` the wait for an
-    answer before the next channel is tried. What is not used is not shown.
+    A negative `before` is after; `relative_to` is shown where it counts from the start. `channels`
+    holds channel kinds; empty, or `defaults`, means the person's own choice. `repeat` is the pause
+    after which it comes again until the task is done, `escalate` the wait for an answer before the
+    next channel is tried. What is not used is not shown.
     """
 
     id: str
@@ -28,10 +29,15 @@ class Reminder(Struct, frozen=True, kw_only=True):
     defaults: bool | UnsetType = UNSET
     repeat: str | UnsetType = UNSET
     escalate: str | UnsetType = UNSET
+    relative_to: Literal["start", "due"] | UnsetType = UNSET
 
 
 class Task(Struct, frozen=True, kw_only=True):
-    """A task as API.md shows it; `task_data` of every task event has the same shape."""
+    """A task as API.md shows it; `task_data` of every task event has the same shape.
+
+    A start, and that it is `floating` (its wall-clock times follow the person's zone), are shown
+    only where it has them.
+    """
 
     id: str
     title: str
@@ -51,18 +57,26 @@ class Task(Struct, frozen=True, kw_only=True):
     updated_at: datetime
     completed_at: datetime | None = None
     created_by: str
+    start_at: datetime | UnsetType = UNSET
+    start_on: date | UnsetType = UNSET
+    floating: bool | UnsetType = UNSET
 
     @property
     def stream(self) -> str:
         """What keeps its changes in order: its series, or itself."""
         return self.series_id or self.id
 
+    def shown(self) -> dict[str, Any]:
+        """The fields that people see, without those that it does not have."""
+        return {k: v for k, v in structs.asdict(self).items() if v is not UNSET}
+
 
 class Series(Struct, frozen=True, kw_only=True):
     """A recurring task's rule and what its occurrences start with.
 
     `anchor` is the local date-time (or date) of the first occurrence; it never drifts.
-    `stream` is the id of the first series: a split keeps it.
+    `stream` is the id of the first series: a split keeps it. `lead` is how long before it is due an
+    occurrence starts, on the wall. A `floating` one is always in its person's zone.
     """
 
     id: str
@@ -75,6 +89,8 @@ class Series(Struct, frozen=True, kw_only=True):
     stream: str
     used: int = 1
     created_at: datetime
+    floating: bool | None = None
+    lead: timedelta | None = None
 
     @property
     def dates(self) -> Dates:
@@ -94,7 +110,10 @@ class TaskInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tags: list[str] | UnsetType | None = UNSET
     due_at: str | UnsetType | None = UNSET
     due_on: date | UnsetType | None = UNSET
+    start_at: str | UnsetType | None = UNSET
+    start_on: date | UnsetType | None = UNSET
     timezone: str | UnsetType | None = UNSET
+    floating: bool | UnsetType | None = UNSET
     recurrence: dict[str, Any] | UnsetType | None = UNSET
     reminders: list[dict[str, Any]] | UnsetType | None = UNSET
 

@@ -2,6 +2,7 @@
 gap and the same fold with the same answer."""
 
 import functools
+import io
 import pkgutil
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -18,15 +19,32 @@ class InvalidZone(ValueError):
 
 
 def find_zone(name: str | None) -> ZoneInfo:
-    """The zone of an IANA name. Only names the tz database lists are looked up, so that no path,
-    no `localtime` of some machine and no `right/` zone gets in. Raises InvalidZone."""
-    if name is None or name not in _listed_names():
+    """The zone of an IANA name, by the rules of the pinned tz database, so that every process works
+    out the same instants. Only names it lists are looked up, so that no path, no `localtime` of
+    some machine and no `right/` zone gets in. Raises InvalidZone."""
+    if name is None or name not in zone_names():
         raise InvalidZone(name)
-    return ZoneInfo(name)
+    return _read_zone(name)
 
 
-@functools.lru_cache(maxsize=1)
-def _listed_names() -> frozenset[str]:
+@functools.cache
+def _read_zone(name: str) -> ZoneInfo:
+    return ZoneInfo.from_file(io.BytesIO(zone_rules(name)), key=name)
+
+
+def zone_rules(name: str) -> bytes:
+    """The compiled rules of a listed zone, as the tz database has them."""
+    return pkgutil.get_data("tzdata", f"zoneinfo/{name}") or b""
+
+
+def database_version() -> str:
+    """The release of the tz database, such as 2026f."""
+    return (pkgutil.get_data("tzdata", "zoneinfo/tzdata.zi") or b"")[:20].decode().split()[2]
+
+
+@functools.cache
+def zone_names() -> frozenset[str]:
+    """Every zone that the tz database lists."""
     listed = pkgutil.get_data("tzdata", "zones") or b""
     return frozenset(listed.decode("ascii").split())
 

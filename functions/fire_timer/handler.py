@@ -20,6 +20,7 @@ from taskflow.events import (
     AccountFact,
     DigestDue,
     Event,
+    FollowZone,
     ReminderTriggered,
     SeriesDue,
     Tick,
@@ -30,7 +31,7 @@ from taskflow.serve import Lease
 if TYPE_CHECKING:
     from taskflow.jobs import Alarm
 
-FIRES = (ReminderTriggered, DigestDue, SeriesDue, AccountFact)
+FIRES = (ReminderTriggered, DigestDue, SeriesDue, AccountFact, FollowZone)
 AHEAD = timedelta(seconds=2)
 LEASED = timedelta(seconds=60)
 # What the log does not take steps aside for a while, or it would stand before all others for ever.

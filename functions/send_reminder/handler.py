@@ -32,7 +32,6 @@ from taskflow.database import Connection
 from taskflow.events import DigestDue, Event, ReminderFact, ReminderTriggered, new_event
 from taskflow.reminder import (
     Planned,
-    due_instant,
     first_instant,
     next_repetition,
     quiet_until,
@@ -170,7 +169,7 @@ def _plan_repetition(
     reminder = situation.reminder(fact)
     if not whole or person is None or task is None or task.status != "open" or reminder is None:
         return
-    first = first_instant(reminder, due_instant(task, person.timezone))
+    first = first_instant(reminder, task, person.timezone)
     quiet = quiet_until(person.choices.quiet_hours, now, person.timezone)
     latest = max(now, fact.remind_at, quiet or now)
     again = next_repetition(reminder, first, latest) if first else None

@@ -15,7 +15,7 @@ from taskflow.database import Connection
 from taskflow.digest import PersonalChoices, find_digest_day
 from taskflow.events import ReminderCancelled, ReminderFact, ReminderScheduled, derive_id
 from taskflow.read_task import DEFAULT_CHANNEL
-from taskflow.reminder import is_planned, read_pause, snoozed_until
+from taskflow.reminder import first_instant, is_planned, read_pause, snoozed_until
 from taskflow.task import Reminder, Task
 
 ACCOUNT_DELETED = "The account was deleted."
@@ -46,10 +46,11 @@ SELECT json_build_object(
 FROM users AS u WHERE u.id = ANY($1::uuid[])
 """
 TASKS = """
-SELECT user_id::text, json_build_object(
+SELECT user_id::text, json_strip_nulls(json_build_object(
     'id', id, 'title', title, 'notes', notes, 'status', status, 'due_at', due_at,
-    'due_on', due_on, 'timezone', timezone, 'reminders', reminders, 'version', version,
-    'created_at', created_at, 'updated_at', updated_at, 'created_by', created_by)::text
+    'due_on', due_on, 'start_at', start_at, 'start_on', start_on, 'timezone', timezone,
+    'reminders', reminders, 'version', version, 'created_at', created_at,
+    'updated_at', updated_at, 'created_by', created_by))::text
 FROM tasks WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL
 """
 ANSWERS = """
@@ -184,11 +185,14 @@ class Situation(Struct, frozen=True):
         return SNOOZED if insists and until is not None and place.due_at < until else None
 
     def _is_planned(self, fact: ReminderFact, task: Task, reminder: Reminder) -> bool:
-        # A person who has changed zones since keeps an all-day reminder at its old instant.
-        if reminder.before is not None and task.due_on is not None and reminder.repeat is UNSET:
-            return task.due_on == fact.due_on
         zone = self.person.timezone if self.person else "UTC"
-        return is_planned(task, zone, fact.reminder_id, fact.remind_at)
+        if is_planned(task, zone, fact.reminder_id, fact.remind_at):
+            return True
+        # A person has changed zones on the same day: what has come earlier there comes now.
+        first = first_instant(reminder, task, zone)
+        all_day = reminder.before is not None and task.due_on is not None
+        same = all_day and task.due_on == fact.due_on and reminder.repeat is UNSET
+        return same and first is not None and first < fact.remind_at
 
 
 _PERSON = msgspec.json.Decoder(Person)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from taskflow.audit import canonical_text
 from taskflow.events import AccountFact, TaskCreated, TaskDeleted, TaskFact
@@ -29,10 +29,10 @@ def tell(fact: TaskFact | AccountFact) -> Account:
 def _compare(fact: TaskFact) -> tuple[Any, Any]:
     if isinstance(fact, TaskCreated):
         return None, fact.task_data
-    before = fact.before or {}
+    before, now = fact.before or {}, fact.task_data.shown()
     if isinstance(fact, TaskDeleted):
-        return structs.asdict(fact.task_data) | before, None
-    return before, {name: getattr(fact.task_data, name, None) for name in before}
+        return now | before, None
+    return before, {name: now.get(name) for name in before}
 
 
 def _text(value: Any) -> str | None:

@@ -2,6 +2,7 @@
 publish when their instant comes; found by comparing the plan before a fact with the plan after it.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from taskflow.events import (
     ReminderFact,
     ReminderScheduled,
     ReminderTriggered,
+    ResolveTimes,
     SeriesDue,
     TaskDeleted,
     TaskFact,
@@ -64,13 +66,20 @@ class Effects(Struct):
 
 
 def follow_facts(
-    command: Event[Command], facts: list[TaskFact], state: State, effects: Effects
+    command: Event[Command],
+    facts: list[TaskFact],
+    state: State,
+    effects: Effects,
+    replanned: Sequence[TaskFact] = (),
 ) -> list[Event[Any]]:
-    """Notes rows and timers in `effects`; the reminder events that follow."""
+    """Notes rows and timers in `effects`; the reminder events that follow. Those that are only
+    `replanned` leave no row."""
     payloads: list[Payload] = []
     for fact in facts:
         effects.facts[fact.task_id] = fact
         _note_occurrence(fact, effects)
+        payloads += _follow_plan(command, fact, state, effects)
+    for fact in replanned:
         payloads += _follow_plan(command, fact, state, effects)
     return derive_events(command, payloads, source=SOURCE)
 
@@ -95,16 +104,19 @@ def _follow_plan(
 ) -> list[Payload]:
     zone = state.zones[fact.user_id]
     former = state.former.get((fact.task_id, fact.task_data.version))
-    then = plan_timers(task_before(fact), former, fact, zone)
+    then = plan_timers(
+        task_before(fact), former, fact, getattr(command.data, "former", None) or zone
+    )
     left = None if isinstance(fact, TaskDeleted) else fact.task_data
     now = plan_timers(left, fact.series, fact, zone)
+    overtaken = _overtaken(command.data, then, now, fact.timestamp)
     payloads: list[Payload] = []
     for name in then.keys() - now.keys():
         effects.timers.pop(name, None)
         effects.cancelled.add(name)
         payloads += _about(ReminderCancelled, then[name].payload)
     for name, timer in now.items():
-        late = timer.due_at <= fact.timestamp
+        late = timer.due_at <= fact.timestamp and _reminder_of(timer) not in overtaken
         if name not in then:
             payloads += _about(ReminderScheduled, timer.payload, born_late=late)
         if not late or (name not in then and _fires_late(fact, timer.payload)):
@@ -114,6 +126,23 @@ def _follow_plan(
             )
             effects.timers[name] = (timer, event)
     return payloads
+
+
+def _overtaken(
+    command: Command, then: dict[str, Timer], now: dict[str, Timer], at: datetime
+) -> set[str | None]:
+    """The reminders that a journey to the east has taken past their time: they come at once."""
+    if not isinstance(command, ResolveTimes):
+        return set()
+    before, after = (
+        {_reminder_of(timer) for timer in plan.values() if timer.due_at > at}
+        for plan in (then, now)
+    )
+    return before - after - {None}
+
+
+def _reminder_of(timer: Timer) -> str | None:
+    return getattr(timer.payload, "reminder_id", None)
 
 
 def _about(kind: type[ReminderFact], payload: Payload, **more: Any) -> list[Payload]:
@@ -128,7 +157,8 @@ def task_before(fact: TaskFact) -> Task | None:
     """The task as it was before the fact; None for a new one."""
     if fact.before is None:
         return None
-    return convert({**to_builtins(fact.task_data), **fact.before}, Task)
+    fields = {**to_builtins(fact.task_data), **fact.before}
+    return convert({name: value for name, value in fields.items() if value is not None}, Task)
 
 
 def _fires_late(fact: TaskFact, payload: Payload) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from functions.write_task.effects import SOURCE, Effects, follow_facts
+from functions.write_task.follow_zone import find_followers, follow_zone
 from functions.write_task.state import Settled, load_state, store_state
 from taskflow.database import Connection
 from taskflow.decide import Decision, State, decide, refusal
@@ -20,6 +21,7 @@ from taskflow.events import (
     CreateTask,
     DeleteTask,
     Event,
+    FollowZone,
     Notice,
     Operation,
     ReopenTask,
@@ -70,7 +72,8 @@ async def write_task(
     commands = list({event.id: event for event in events}.values())
     state, known = await load_state(db, commands)
     effects = Effects()
-    done = [settle(command, state, effects, now) for command in commands if command.id not in known]
+    new = [command for command in commands if command.id not in known]
+    done = [await carry_out(command, state, effects, db, now) for command in new]
     if done:
         await store_state(db, effects, [keep(one) for one in done])
     repeated = [command for command in commands if command.id in known]
@@ -99,10 +102,21 @@ def tell(done: Done) -> str:
     return told.decode() if len(told) < LARGEST_HINT else done.command.id
 
 
+async def carry_out(
+    command: Event[Command], state: State, effects: Effects, db: Connection, now: datetime
+) -> Done:
+    """What a new command comes to; a change of zone, to commands for the tasks that follow it."""
+    if not isinstance(command.data, FollowZone):
+        return settle(command, state, effects, now)
+    found = await find_followers(db, command.data, state.zones, now)
+    return Done(command, [Result(200)], follow_zone(command, command.data, found, effects))
+
+
 def settle(command: Event[Command], state: State, effects: Effects, now: datetime) -> Done:
     """The outcome of one command, its effects noted in `effects`."""
     results: list[Result] = []
     facts: list[TaskFact] = []
+    replanned: list[TaskFact] = []
     for position, part in split_command(command.data):
         result, decision = attempt(part, state, command.time, now)
         result.position = position
@@ -110,11 +124,12 @@ def settle(command: Event[Command], state: State, effects: Effects, now: datetim
             result.event = len(facts) if result.status != 204 else None
             result.body = None
         facts += decision.facts
+        replanned += decision.replanned
         effects.series |= {series.id: series for series in decision.series}
         results.append(result)
     emitted = derive_events(command, facts, source=SOURCE)
-    if facts:
-        emitted += follow_facts(command, facts, state, effects)
+    if facts or replanned:
+        emitted += follow_facts(command, facts, state, effects, replanned)
     return Done(command, results, emitted)
 
 

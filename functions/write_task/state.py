@@ -4,7 +4,7 @@ hangs on that one statement.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from taskflow.events import (
     CreateOccurrence,
     DeleteTask,
     Event,
+    ResolveTimes,
     SkipOccurrence,
     TaskCommand,
     TaskDeleted,
@@ -26,18 +27,21 @@ from taskflow.events import (
     WriteTasks,
     encode,
 )
-from taskflow.read_task import local_due
+from taskflow.read_times import local_due, local_start
 from taskflow.task import Series, Task
 
 STORED = """
-SELECT json_build_object(
+SELECT json_strip_nulls(json_build_object(
     'user_id', user_id, 'stream', stream, 'deleted', deleted_at IS NOT NULL,
+    'due_local', due_local, 'start_local', start_local,
     'task', json_build_object(
         'id', id, 'title', title, 'notes', notes, 'status', status, 'priority', priority,
-        'tags', tags, 'due_at', due_at, 'due_on', due_on, 'timezone', timezone,
+        'tags', tags, 'due_at', due_at, 'due_on', due_on, 'start_at', start_at,
+        'start_on', start_on, 'timezone', timezone, 'floating', floating,
         'recurrence', recurrence, 'reminders', reminders, 'series_id', series_id,
         'recurrence_id', recurrence_id, 'version', version, 'created_at', created_at,
-        'updated_at', updated_at, 'completed_at', completed_at, 'created_by', created_by)) AS stored
+        'updated_at', updated_at, 'completed_at', completed_at, 'created_by', created_by
+    ))) AS stored
 FROM tasks
 """
 TASKS = STORED + "WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"
@@ -66,23 +70,30 @@ FROM occurrences AS o JOIN unnest($1::uuid[], $2::text[]) AS wanted (series_id, 
 ON o.series_id = wanted.series_id AND o.recurrence_id >= wanted.recurrence_id
 """
 
-# What another delivery of a command wrote meanwhile is not written again: the counts tell.
+# What another delivery of a command wrote meanwhile is not written again: the counts tell. What the
+# clock shows stays until the instant changes, for the rules of its zone may have changed since.
 PUT_TASKS_AND_COMMANDS = """
 WITH written AS (
 INSERT INTO tasks (id, user_id, stream, title, notes, status, priority, tags, tag_keys, due_at,
-    due_on, due_local, due_sort, timezone, recurrence, reminders, series_id, recurrence_id, version,
-    created_at, updated_at, completed_at, created_by, deleted_at)
+    due_on, due_local, due_sort, start_at, start_on, start_local, timezone, floating, recurrence,
+    reminders, series_id, recurrence_id, version, created_at, updated_at, completed_at, created_by,
+    deleted_at)
 SELECT id, user_id, stream, title, notes, status, priority, tags, tag_keys, due_at,
-    due_on, due_local, due_sort, timezone, recurrence, reminders, series_id, recurrence_id, version,
-    created_at, updated_at, completed_at, created_by, deleted_at
+    due_on, due_local, due_sort, start_at, start_on, start_local, timezone, floating, recurrence,
+    reminders, series_id, recurrence_id, version, created_at, updated_at, completed_at, created_by,
+    deleted_at
 FROM json_populate_recordset(NULL::tasks, $1::json)
 ORDER BY id
 ON CONFLICT (id) DO UPDATE SET
     title = excluded.title, notes = excluded.notes, status = excluded.status,
     priority = excluded.priority, tags = excluded.tags, tag_keys = excluded.tag_keys,
-    due_at = excluded.due_at, due_on = excluded.due_on, due_local = excluded.due_local,
-    due_sort = excluded.due_sort, timezone = excluded.timezone,
-    recurrence = excluded.recurrence, reminders = excluded.reminders,
+    due_local = CASE WHEN tasks.due_at = excluded.due_at AND tasks.timezone = excluded.timezone
+        THEN tasks.due_local ELSE excluded.due_local END,
+    start_local = CASE WHEN tasks.start_at = excluded.start_at
+        AND tasks.timezone = excluded.timezone THEN tasks.start_local ELSE excluded.start_local END,
+    due_at = excluded.due_at, due_on = excluded.due_on, due_sort = excluded.due_sort,
+    start_at = excluded.start_at, start_on = excluded.start_on, timezone = excluded.timezone,
+    floating = excluded.floating, recurrence = excluded.recurrence, reminders = excluded.reminders,
     series_id = excluded.series_id, recurrence_id = excluded.recurrence_id,
     version = excluded.version, updated_at = excluded.updated_at,
     completed_at = excluded.completed_at, deleted_at = excluded.deleted_at
@@ -102,7 +113,8 @@ PUT_SERIES = """
 INSERT INTO series SELECT * FROM json_populate_recordset(NULL::series, $1::json)
 ON CONFLICT (id) DO UPDATE SET
     version = excluded.version, recurrence = excluded.recurrence, anchor = excluded.anchor,
-    timezone = excluded.timezone, template = excluded.template, used = excluded.used
+    timezone = excluded.timezone, template = excluded.template, used = excluded.used,
+    floating = excluded.floating, lead = excluded.lead
 """
 
 PUT_OCCURRENCES = """
@@ -205,13 +217,18 @@ async def _load_series(db: Connection, commands: Sequence[Command], state: State
     for row in await db.fetch(SERIES, sorted(ids)):
         series = _SERIES.decode(row[0])
         state.series[series.id] = series
-    if any(isinstance(c, (UpdateTask, DeleteTask)) and _is_wide(c) for c in commands):
+    if any(isinstance(c, WIDE) and _is_wide(c) for c in commands):
         others = await _load_tasks(db, OPEN_OF_SERIES, sorted(ids))
         state.tasks = {**others, **state.tasks}
 
 
-def _is_wide(command: UpdateTask | DeleteTask) -> bool:
+WIDE = (UpdateTask, DeleteTask, ResolveTimes)
+
+
+def _is_wide(command: UpdateTask | DeleteTask | ResolveTimes) -> bool:
     """Whether other occurrences may be changed with this one."""
+    if isinstance(command, ResolveTimes):
+        return True
     return command.scope != "this" or (
         isinstance(command, UpdateTask) and "recurrence" in command.changes.given()
     )
@@ -252,18 +269,18 @@ def _ledger_row(settled: Settled) -> tuple[Any, ...]:
 def _row(fact: TaskFact) -> dict[str, Any]:
     task = fact.task_data
     return {
-        **msgspec.structs.asdict(task),
+        **task.shown(),
         "user_id": fact.user_id,
         "stream": fact.stream,
         "tag_keys": [tag.casefold() for tag in task.tags],
-        "due_local": _wall_clock(task),
+        "due_local": _wall_clock(local_due(task)),
+        "start_local": _wall_clock(local_start(task)),
         "due_sort": _due_sort(task),
         "deleted_at": fact.timestamp if isinstance(fact, TaskDeleted) else None,
     }
 
 
-def _wall_clock(task: Task) -> datetime | None:
-    local = local_due(task)
+def _wall_clock(local: datetime | date | None) -> datetime | None:
     return local if isinstance(local, datetime) else None
 
 

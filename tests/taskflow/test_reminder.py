@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from taskflow.errors import Refused
 from taskflow.events import ReminderScheduled, derive_id
 from taskflow.read_task import read_fields
 from taskflow.reminder import (
@@ -179,3 +180,72 @@ def test_a_snooze_is_found_by_its_name() -> None:
     assert snoozed_until(task) is None
     snooze = Reminder(id=derive_id("t", SNOOZE), at=AT)
     assert snoozed_until(structs.replace(task, reminders=[*task.reminders, snooze])) == AT
+
+
+DUE_AND_START: dict[str, Any] = {"due_at": "2026-12-31T09:00Z", "start_at": "2026-12-30T09:00Z"}
+DAYS: dict[str, Any] = {"due_on": "2026-12-31", "start_on": "2026-12-30"}
+
+
+@pytest.mark.parametrize(
+    ("times", "reminder", "wanted"),
+    [
+        (DUE_AND_START, {"before": "PT1H", "relative_to": "start"}, "2026-12-30T08:00:00Z"),
+        (DUE_AND_START, {"before": "-PT30M", "relative_to": "start"}, "2026-12-30T09:30:00Z"),
+        (DUE_AND_START, {"before": "PT1H", "relative_to": "due"}, "2026-12-31T08:00:00Z"),
+        (DUE_AND_START, {"before": "-PT30M"}, "2026-12-31T09:30:00Z"),
+        (DAYS, {"before": "P0D", "relative_to": "start"}, "2026-12-30T08:00:00Z"),
+        (DAYS, {"before": "-PT3H"}, "2026-12-31T11:00:00Z"),
+        (
+            {"start_at": "2026-12-30T09:00Z"},
+            {"before": "P1D", "relative_to": "start"},
+            "2026-12-29T09:00:00Z",
+        ),
+    ],
+)
+def test_n1_before_and_after_start_and_due(
+    times: dict[str, Any], reminder: dict[str, Any], wanted: str
+) -> None:
+    given = make_input(**times, reminders=[reminder]).given()
+    task = read_fields(given, BLANK, PARIS)
+    assert [one.remind_at for one in plan_reminders(task, PARIS)] == [
+        datetime.fromisoformat(wanted)
+    ]
+
+
+KINDS: list[dict[str, Any]] = [
+    {"before": "PT1H"},
+    {"before": "-PT1H"},
+    {"before": "PT1H", "relative_to": "start"},
+    {"at": "2026-12-29T07:00Z"},
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "moved"),
+    [({"due_at": "2027-01-02T09:00Z"}, [0, 1]), ({"start_at": "2026-12-28T09:00Z"}, [2])],
+)
+def test_n1_moving_a_date_moves_what_counts_from_it_alone(
+    change: dict[str, Any], moved: list[int]
+) -> None:
+    task = read_fields(make_input(**DUE_AND_START, reminders=KINDS).given(), BLANK, PARIS)
+    then = [one.remind_at for one in plan_reminders(task, PARIS)]
+    after = read_fields(make_input(**change).given(), task, PARIS)
+    now = [one.remind_at for one in plan_reminders(after, PARIS)]
+    assert [n for n in range(len(KINDS)) if then[n] != now[n]] == moved
+    assert after.reminders == task.reminders
+
+
+@pytest.mark.parametrize(
+    ("reminder", "field"),
+    [
+        ({"before": "PT1H", "relative_to": "end"}, "reminders.relative_to"),
+        ({"at": "2026-12-29T07:00Z", "relative_to": "start"}, "reminders.relative_to"),
+        ({"before": "PT1H", "relative_to": "start"}, "reminders.relative_to"),
+    ],
+)
+def test_n1_a_base_that_is_not_there_is_refused(reminder: dict[str, Any], field: str) -> None:
+    with pytest.raises(Refused) as caught:
+        read_fields(
+            make_input(due_at="2026-12-31T09:00Z", reminders=[reminder]).given(), BLANK, "UTC"
+        )
+    assert list(caught.value.errors) == [field]

@@ -15,6 +15,7 @@ from taskflow.events import (
     Command,
     CreateOccurrence,
     Event,
+    ResolveTimes,
     SeriesDue,
     TaskDeleted,
     TaskFact,
@@ -27,7 +28,7 @@ from taskflow.occurrences import (
     next_occurrence,
 )
 from taskflow.task import Series, Task
-from tests.functions.commands import create, send
+from tests.functions.commands import create, make_command, send
 
 START = datetime(2026, 12, 1, 8, tzinfo=UTC)
 
@@ -44,6 +45,7 @@ class World:
         self.born: list[Event[CreateOccurrence]] = []
         self.superseded: set[str] = set()
         self.touched: set[str] = set()
+        self.held: list[Event[Any]] | None = None
 
     def begin(self, recurrence: dict[str, Any], **due: Any) -> str:
         task_id = str(uuid4())
@@ -83,7 +85,23 @@ class World:
             gone = isinstance(fact.data, TaskDeleted) and fact.data.superseded
             (self.superseded.add if gone else self.superseded.discard)(fact.data.task_id)
 
+    def travel(self, zone: str) -> None:
+        """To another zone, and all open tasks that hang on it after the person."""
+        former, self.state.zones[self.user_id] = self.state.zones[self.user_id], zone
+        for task in self.open():
+            self.do(make_command(ResolveTimes, self.user_id, task.id, former=former))
+
+    def hold(self, on: bool, *, backwards: bool) -> None:
+        """Facts wait for who expands them, or come to it at last."""
+        held, self.held = self.held or [], [] if on else None
+        for fact in reversed(held) if backwards else held:
+            self.redeliver(fact)
+        self.pass_time(timedelta())
+
     def expand(self, fact: Event[TaskFact]) -> list[Event[Any]]:
+        if self.held is not None:
+            self.held.append(fact)
+            return []
         series = fact.data.series
         if not isinstance(fact.data, main.function.wakes_on):
             return []
