@@ -38,7 +38,8 @@ class Writing:
         self.db = db
         self.context = context
         self.now = now
-        self.trace = context.traceparent or continue_trace(None)
+        # Outside of a request nothing stands above it that could be recorded.
+        self.trace = context.traceparent or continue_trace(None, recorded=0)
         self.facts: list[Told] = []
 
     def announce(self, *facts: Told) -> None:

@@ -42,6 +42,8 @@ FEED_ITEM = """
 INSERT INTO feed (user_id, seq, at, task_id, version, type)
 VALUES ($1, $2, now(), gen_random_uuid(), 1, 'created')
 """
+# Behind wherever the look begins.
+LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
 async def ask(db: Any, query: Query) -> dict[str, float]:
@@ -108,12 +110,20 @@ async def test_a_gap_and_a_wrong_link_are_seen(owner: Any) -> None:
     assert (await chain(owner, ("4", "x", "d")))["broken_links"] == 2
 
 
-async def test_a_gap_in_a_feed_is_seen(owner: Any, user_id: str) -> None:
-    person = "ffffffff-ffff-ffff-ffff-ffffffffffff"  # behind wherever the look begins
+async def test_a_gap_in_a_feed_is_seen(owner: Any) -> None:
     for seq in (1, 2, 4, 5):
-        await owner.execute(FEED_ITEM, person, seq)
-    await owner.execute("INSERT INTO feed_heads (user_id, seq) VALUES ($1, 5)", person)
+        await owner.execute(FEED_ITEM, LAST, seq)
+    await owner.execute("INSERT INTO feed_heads (user_id, seq) VALUES ($1, 5)", LAST)
     assert await ask(owner, FEED) == {"gaps": 1}
     # What was purged is no gap.
     await owner.execute("UPDATE feed_heads SET purged_to = 3")
     assert await ask(owner, FEED) == {"gaps": 0}
+
+
+async def test_the_feed_of_a_deleted_account_may_go(owner: Any, user_id: str) -> None:
+    """Row by row, before its head."""
+    await owner.execute("UPDATE users SET id = $1, deleted_at = now()", LAST)
+    await owner.execute("INSERT INTO feed_heads (user_id, seq) VALUES ($1, 5)", LAST)
+    assert await ask(owner, FEED) == {"gaps": 0}
+    await owner.execute("UPDATE users SET deleted_at = NULL")
+    assert await ask(owner, FEED) == {"gaps": 5}

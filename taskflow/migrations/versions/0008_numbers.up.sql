@@ -15,3 +15,4 @@ GRANT SELECT (consumer, state) ON dead_letters TO pg_monitor;
 GRANT SELECT (seq, at, written_at, previous_hash, hash) ON audit_entries TO pg_monitor;
 GRANT SELECT (user_id, seq) ON feed TO pg_monitor;
 GRANT SELECT (user_id, seq, purged_to) ON feed_heads TO pg_monitor;
+GRANT SELECT (id, deleted_at) ON users TO pg_monitor;
