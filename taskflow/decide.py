@@ -187,11 +187,10 @@ def _new_series(task: Task, user_id: str, stream: str, at: datetime) -> Series:
         recurrence=task.recurrence,
         anchor=write_due(task),
         timezone=task.timezone,
-        template=_template(task),
         stream=stream,
         created_at=at,
         floating=task.floating is True or None,
-        lead=lead_of(task),
+        **_content(_template(task), lead_of(task)),
     )
 
 
@@ -201,6 +200,20 @@ def _template(task: Task) -> dict[str, Any]:
     kept = [to_builtins(r) for r in task.reminders if r.before is not None]
     again = [{k: v for k, v in one.items() if k not in ("id", "at")} for one in kept]
     return {**content, "reminders": again}
+
+
+def _content(template: dict[str, Any], lead: timedelta | None) -> dict[str, Any]:
+    """What the occurrences of a series start with. Raises Refused where a reminder counts from a
+    start that they do not have, for then none could be made."""
+    if lead is None and any(_counts_from_start(one) for one in template["reminders"]):
+        raise invalid(
+            "reminders.relative_to", "needs a start in the whole series: give one, or due"
+        )
+    return {"template": template, "lead": lead}
+
+
+def _counts_from_start(reminder: dict[str, Any]) -> bool:
+    return reminder.get("relative_to") == "start"
 
 
 def create_occurrence(command: CreateOccurrence, state: State, at: datetime) -> Decision:
@@ -359,7 +372,7 @@ def _content_of(command: UpdateTask, series: Series, new: Task) -> dict[str, Any
     changed in this one alone."""
     given, own = command.changes.given().keys(), _template(new)
     template = series.template | {name: own[name] for name in CONTENT if name in given}
-    return {"template": template, "lead": lead_of(new) if START & given else series.lead}
+    return _content(template, lead_of(new) if START & given else series.lead)
 
 
 def _take_content(task: Task, series: Series, followed: Series) -> Task:
@@ -369,7 +382,9 @@ def _take_content(task: Task, series: Series, followed: Series) -> Task:
     own, old, new = _template(task), series.template, followed.template
     taken = {name: new[name] for name in CONTENT if own[name] == old[name] != new[name]}
     if "reminders" in taken:
-        taken["reminders"] = read_reminders(taken["reminders"], task)
+        starts = lead_of(task) is not None
+        wanted = [one for one in taken["reminders"] if starts or not _counts_from_start(one)]
+        taken["reminders"] = read_reminders(wanted, task)
     return structs.replace(task, **taken)
 
 

@@ -85,8 +85,8 @@ def follow_zone(
     """A command for each task that was found, and for what is still to be looked at."""
     payloads: list[Payload] = [_resolve(asked, *task) for task in found.tasks]
     payloads += _go_on(asked, found)
-    first = not asked.zones and asked.since is None and found.last is None
-    if first and found.zone is not None:
+    first = asked.former is not None and asked.since is None
+    if first and found.last is None and found.zone is not None:
         _look_again(command, asked, effects)
     return derive_events(command, payloads, source=SOURCE)
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import structs, to_builtins
+from msgspec import UNSET, structs, to_builtins
 
 from functions.write_task.effects import task_before
 from taskflow.decide import Decision, State, decide, refusal
@@ -395,6 +395,54 @@ def test_an_occurrence_takes_the_content_of_its_series() -> None:
     assert len({one.reminders[0].id for one in (first, second, third)}) == 3
     assert state.series[TASK].used == 3
     assert {one.version for one in (first, second, third)} == {1}
+
+
+START = {"start_at": "2026-12-05T08:00:00Z"}
+FROM_START = [{"before": "PT1H", "relative_to": "start"}]
+
+
+def starts(state: State, ids: list[str]) -> list[object]:
+    return [state.tasks[one].task.start_at for one in ids]
+
+
+def day(number: int, hour: int = 8) -> datetime:
+    return datetime(2026, 12, number, hour, tzinfo=UTC)
+
+
+def test_n1_every_occurrence_starts_at_the_same_distance() -> None:
+    state, ids = weekly(**START, reminders=FROM_START)
+    assert starts(state, ids) == [day(5), day(12), day(19)]
+    assert state.series[TASK].lead == timedelta(days=2, hours=1)
+    assert {one.relative_to for i in ids for one in state.tasks[i].task.reminders} == {"start"}
+
+
+def test_n1_a_start_is_moved_alone_or_for_all() -> None:
+    state, ids = weekly(**START)
+    run(state, update(USER, ids[2], start_at="2026-12-20T08:00:00Z"))
+    assert starts(state, ids) == [day(5), day(12), day(20)]
+    run(state, update(USER, ids[0], "all", start_at="2026-12-07T08:30:00Z"))
+    assert starts(state, ids)[1:] == [day(14).replace(minute=30), day(20)]
+    run(state, update(USER, ids[0], "all", start_at=None))
+    assert [one for one in starts(state, ids) if one is not UNSET] == [day(20)]
+
+
+@pytest.mark.parametrize("sent", [{"reminders": FROM_START}, {"start_at": None}])
+def test_n1_no_series_has_reminders_from_a_start_that_is_not_there(sent: dict[str, Any]) -> None:
+    """They would keep every further occurrence from being made."""
+    state, ids = weekly(**START, reminders=FROM_START if "start_at" in sent else [])
+    if "reminders" in sent:
+        run(state, update(USER, ids[0], "all", start_at=None))
+        run(state, update(USER, ids[1], start_at="2026-12-12T08:00:00Z"))
+    assert refuse(state, update(USER, ids[1], "all", **sent)) == (422, "invalid")
+
+
+def test_a_wide_change_takes_along_only_what_is_sent() -> None:
+    state, ids = weekly()
+    run(state, update(USER, ids[1], priority="high", due_at="2026-12-15T09:00:00Z"))
+    run(state, update(USER, ids[1], "all", title="All"))
+    others = [state.tasks[one].task for one in (ids[0], ids[2])]
+    assert {(one.title, one.priority) for one in others} == {("All", "none")}
+    assert state.series[TASK].template["priority"] == "none"
 
 
 def test_an_occurrence_exists_once() -> None:

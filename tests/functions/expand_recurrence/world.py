@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from msgspec import structs
+
 from functions.expand_recurrence.handler import expand
 from functions.expand_recurrence.main import main
 from functions.write_task.effects import Effects
@@ -156,7 +158,9 @@ def check_series(world: World, series: Series) -> None:
         if one.task.id in world.touched or one.deleted:
             continue
         name = one.task.recurrence_id or ""
-        planned = find_occurrence(series.dates, name)
+        # What is finished stays where it was, though its person has left.
+        here = structs.replace(series, timezone=one.task.timezone)
+        planned = find_occurrence(here.dates, name)
         assert (one.task.due_at, one.task.due_on) == (planned.due_at, planned.due_on), "it drifts"
         if one.task.status == "open" and name > series.anchor:
             assert _makes(series, name), "the rule does not make it"
