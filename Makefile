@@ -39,7 +39,7 @@ check: .venv/ready ## ruff, mypy, import contracts, wiring
 
 infra: .venv/ready ## the ground: manifests, Terraform, workflows, rules; fetches its checkers once
 	@$(BIN)/python -m tests.infra.tools
-	@$(BIN)/python -m pytest -rs tests/infra
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/infra
 
 bench: .venv/ready ## measure the running system against its bounds
 	@$(BIN)/python -m bench

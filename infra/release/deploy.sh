@@ -8,7 +8,7 @@ set -euo pipefail
 : "${CLOUD:?names no overlay: aks, gke or oke}"
 : "${DOMAIN:?names no address, such as tasks.example.com}"
 : "${IMAGE:?names no image, such as registry.example.com/taskflow@sha256:...}"
-: "${COMPONENTS:=spot}"
+: "${COMPONENTS:=monitoring spot}"
 cd "$(dirname "$0")/../.."
 case $IMAGE in
   *@sha256:*) ;;

