@@ -19,6 +19,7 @@ BATCH_BYTES = 1 << 20
 # Neither breaks the row of numbers by which Kafka knows that nothing is missing or doubled.
 HARMLESS = (KafkaTimeoutError, MessageSizeTooLargeError)
 TOO_LARGE = MessageSizeTooLargeError(f"the record is larger than {MOST_BYTES} bytes")
+UNANSWERED = TimeoutError("Kafka did not acknowledge it in time")
 choose_partition = DefaultPartitioner()
 
 Headers: TypeAlias = list[tuple[str, bytes]]
@@ -52,8 +53,9 @@ class Outlet:
     request for all costs the broker what it costs for one.
     """
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, timeout: float = TIMEOUT) -> None:
         self._bootstrap = bootstrap
+        self._timeout = timeout
         self._producer: Any = None
         self._opening = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
@@ -66,10 +68,16 @@ class Outlet:
         self._waiting[topic].append(one)
         if topic not in self._draining:
             self._draining[topic] = asyncio.create_task(self._drain(topic))
-        return await one.failures
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await one.failures
+        except TimeoutError:
+            return [UNANSWERED] * len(records)
 
     async def _drain(self, topic: str) -> None:
-        while group := self._waiting.pop(topic, None):
+        while waiting := self._waiting.pop(topic, None):
+            # Who waited in vain has answered already; what was not sent is not sent any more.
+            group = [one for one in waiting if not one.failures.done()]
             records = [record for one in group for record in one.records]
             failures = iter(await self._write(topic, records))
             for one in group:
@@ -94,10 +102,10 @@ class Outlet:
 
     async def _send(self, producer: Any, topic: str, batch: Batch) -> Exception | None:
         try:
-            async with asyncio.timeout(TIMEOUT):
+            async with asyncio.timeout(self._timeout):
                 await (await producer.send_batch(batch.builder, topic, partition=batch.partition))
         except TimeoutError:
-            return TimeoutError(f"Kafka did not acknowledge it within {TIMEOUT:.0f} s")
+            return UNANSWERED
         except KafkaError as error:
             self._replace_if_broken(producer, error)
             failure: Exception = error
@@ -130,7 +138,9 @@ class Outlet:
         return True
 
     async def close(self) -> None:
-        await asyncio.gather(*self._draining.values())
+        for task in list(self._draining.values()):
+            await asyncio.wait((task,), timeout=self._timeout)
+            task.cancel()
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
