@@ -18,7 +18,7 @@ from types import ModuleType
 import pytest
 import yaml
 
-from tests.infra.render import CLOUDS, ROOT
+from tests.infra.render import CLOUDS, ROOT, need_kubectl
 
 RELEASE = ROOT / "infra/release"
 DIGEST = "sha256:" + "1" * 64
@@ -183,8 +183,7 @@ class Deployment:
 
 @pytest.fixture
 def deployment(tmp_path: Path) -> Deployment:
-    if shutil.which("kubectl") is None:
-        pytest.skip("there is no kubectl on PATH to render what is deployed")
+    need_kubectl()
     return Deployment(tmp_path)
 
 
