@@ -81,7 +81,6 @@ upgrade() {
   migrate -l app.kubernetes.io/name=migrate
   say "Functions and the new gateway, which nobody is sent to yet"
   apply_rest
-  "${kube[@]}" wait --timeout=15m --for=jsonpath='{.status.conditions[?(@.type=="Ready")].status}'=True kservice/gateway
   say "People, a few at a time"
   if ! python3 infra/release/canary.py "$stable"; then
     say "Back to $before: the schema stays, which the code before knows too"

@@ -93,9 +93,9 @@ def test_the_canary_decides(seen: object, stable: object, waited: float, verdict
 class Rehearsal:
     """A gateway that fails from a given part of people on; its clock is ours."""
 
-    def __init__(self, breaks_at: int) -> None:
+    def __init__(self, breaks_at: int = 101, pages_at: int = 101) -> None:
         self.sent: list[int] = []
-        self.breaks_at = breaks_at
+        self.breaks_at, self.pages_at = breaks_at, pages_at
 
     def send(self, part: int) -> None:
         self.sent.append(part)
@@ -103,6 +103,12 @@ class Rehearsal:
     def see(self) -> tuple[object, object]:
         failed = 50 if self.sent[-1] >= self.breaks_at else 0
         return Seen(1000, failed, 0), WELL
+
+    def pages(self) -> set[str]:
+        """One fires all the time; another once many people have come."""
+        return {"OldTrouble"} | (
+            {"EventsLost"} if self.sent and self.sent[-1] >= self.pages_at else set()
+        )
 
     def wait(self, seconds: float) -> None:
         pass
@@ -116,6 +122,12 @@ def test_people_go_on_step_by_step_and_back_at_once(breaks_at: int, sent: list[i
     gateway = Rehearsal(breaks_at)
     assert canary.roll_out(gateway) is (breaks_at > 100)
     assert gateway.sent == sent
+
+
+def test_a_page_that_is_new_sends_people_back_too() -> None:
+    gateway = Rehearsal(pages_at=50)
+    assert canary.roll_out(gateway) is False
+    assert gateway.sent == [5, 25, 50, 0]
 
 
 def test_traffic_is_always_a_hundred() -> None:
@@ -139,9 +151,10 @@ KUBECTL = """#!/bin/sh
 case "$*" in
   kustomize*) exec "$REAL_KUBECTL" "$@" ;;
   *"get deployment write-task"*) printf %s "$BEFORE"; exit ;;
-  *"get kservice gateway"*latestCreated*) printf gateway-00002; exit ;;
+  *"get kservice gateway"*latestReady*) printf gateway-00002; exit ;;
   *"get kservice gateway"*) printf %s "$STABLE"; exit ;;
   *"get secret"*) exit 1 ;;
+  *"get --raw"*ALERTS*) printf '{"data": {"result": []}}'; exit ;;
   *"get --raw"*) printf '{"data": {"result": [{"value": [0, "%s"]}]}}' "$FAILING"; exit ;;
   *"--force-conflicts"*) cp .taskflow/deploy/all.yaml "$LOG.$(wc -l < "$LOG")" ;;
 esac
