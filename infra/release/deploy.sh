@@ -91,11 +91,14 @@ upgrade() {
   say "TaskFlow is at https://$DOMAIN"
 }
 
-before=$("${kube[@]}" get deployment write-task --ignore-not-found -o 'jsonpath={.spec.template.spec.containers[0].image}')
+# Whom people are sent to now, and what that is: a deployment that was cut off is taken up again.
 stable=$("${kube[@]}" get kservice gateway --ignore-not-found -o 'jsonpath={.status.traffic[0].revisionName}')
 if [ -z "$stable" ]; then
   install
-elif [ "$before" = "$IMAGE" ]; then
+  exit
+fi
+before=$("${kube[@]}" get revision "$stable" -o 'jsonpath={.spec.containers[0].image}')
+if [ "$before" = "$IMAGE" ]; then
   say "$IMAGE runs already"
 else
   upgrade "$before" "$stable"

@@ -4,6 +4,7 @@ its way back.
 
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import socket
@@ -150,7 +151,7 @@ def test_what_is_not_a_commit_is_listed() -> None:
 KUBECTL = """#!/bin/sh
 case "$*" in
   kustomize*) exec "$REAL_KUBECTL" "$@" ;;
-  *"get deployment write-task"*) printf %s "$BEFORE"; exit ;;
+  *"get revision"*) printf %s "$BEFORE"; exit ;;
   *"get kservice gateway"*latestReady*) printf gateway-00002; exit ;;
   *"get kservice gateway"*) printf %s "$STABLE"; exit ;;
   *"get secret"*) exit 1 ;;
@@ -258,6 +259,29 @@ def test_a_budget_that_burns_leads_back_to_the_code_before(deployment: Deploymen
     assert deployment.said()[-1].endswith("-l app.kubernetes.io/name!=migrate")
     patches = [line for line in deployment.said() if "patch kservice gateway" in line]
     assert '"percent": 5' in patches[0] and '"percent": 100' in patches[-1]
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_whoever_deploys_may_apply_every_object(deployment: Deployment, cloud: str) -> None:
+    """Rights are given by platform/, kind by kind; a new kind in a manifest wants a new one."""
+    deployment.run(TASKFLOW_SMTP="smtps://mail.example.com:465", CLOUD=cloud)
+    text = (ROOT / "infra/terraform/platform/objects.tf").read_text()
+    given: set[tuple[str, str]] = set()
+    for groups, resources in re.findall(r"apiGroups = \[(.*?)\], resources = \[(.*?)\]", text):
+        given |= {
+            (g, r)
+            for g in re.findall(r'"(.*?)"', groups)
+            for r in re.findall(r'"(.*?)"', resources)
+        }
+    for one in deployment.applied()[0]:
+        version, kind = str(one["apiVersion"]), str(one["kind"]).lower()
+        group = version.rpartition("/")[0]
+        plural = (
+            kind[:-1] + "ies"
+            if kind.endswith("y")
+            else kind + ("es" if kind.endswith("ss") else "s")
+        )
+        assert {(group, plural), (group, "*")} & given, f"{group} {plural}"
 
 
 def test_what_runs_already_is_left_alone(deployment: Deployment) -> None:
