@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
 STEPS = (5, 25, 50, 100)
@@ -24,6 +24,8 @@ MAY_BE_SLOW = 0.05
 BURN = 14.4
 # Fewer have shown nothing, and one failure is anybody's.
 ENOUGH = 100
+# What pages somebody while people are sent, whoever's fault it looks like, ends it too.
+PAGES = 'ALERTS{alertstate="firing",severity="page"}'
 WHOLE = "/healthz|/readyz|/api/health|/metrics"
 PROMETHEUS = (
     "/api/v1/namespaces/monitoring/services/http:monitoring-kube-prometheus-prometheus:9090"
@@ -68,28 +70,32 @@ def is_slower(canary: Seen, stable: Seen) -> bool:
 class Gateway(Protocol):
     def send(self, part: int) -> None: ...
     def see(self) -> tuple[Seen, Seen]: ...
+    def pages(self) -> set[str]: ...
     def wait(self, seconds: float) -> None: ...
 
 
 def roll_out(gateway: Gateway) -> bool:
     """Whether everybody is at the newest revision in the end; otherwise nobody."""
+    before = gateway.pages()
     for part in STEPS:
         gateway.send(part)
-        if not is_well(gateway, part):
+        if not is_well(gateway, part, before):
             gateway.send(0)
             return False
     return True
 
 
-def is_well(gateway: Gateway, part: int) -> bool:
+def is_well(gateway: Gateway, part: int, before: set[str]) -> bool:
     waited = 0.0
     while True:
         gateway.wait(PAUSE)
         waited += PAUSE
         canary, stable = gateway.see()
-        verdict = decide(canary, stable, waited)
+        new = gateway.pages() - before
+        verdict = Verdict.BACK if new else decide(canary, stable, waited)
         if verdict is not Verdict.HOLD:
-            print(f"{part} % after {waited:.0f} s: {verdict.value}; {canary}", flush=True)
+            why = f"{', '.join(sorted(new))} fires" if new else canary
+            print(f"{part} % after {waited:.0f} s: {verdict.value}; {why}", flush=True)
             return verdict is Verdict.ON
 
 
@@ -98,8 +104,7 @@ class Knative:
 
     def __init__(self, stable: str) -> None:
         self._stable = stable
-        newest = "jsonpath={.status.latestCreatedRevisionName}"
-        self._canary = kubectl("get", "kservice", "gateway", "-o", newest)
+        self._canary = await_newer(stable)
 
     def send(self, part: int) -> None:
         print(f"{part} % to {self._canary}, the others to {self._stable}", flush=True)
@@ -109,8 +114,22 @@ class Knative:
     def see(self) -> tuple[Seen, Seen]:
         return ask_revision(self._canary), ask_revision(self._stable)
 
+    def pages(self) -> set[str]:
+        return {one["metric"]["alertname"] for one in ask_prometheus(PAGES)}
+
     def wait(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+def await_newer(stable: str) -> str:
+    """The newest revision that is ready, once it is another one."""
+    end = time.monotonic() + PATIENCE
+    ready = "jsonpath={.status.latestReadyRevisionName}"
+    while (newest := kubectl("get", "kservice", "gateway", "-o", ready)) in ("", stable):
+        if time.monotonic() > end:
+            sys.exit(f"no revision newer than {stable} is ready after {PATIENCE:.0f} s")
+        time.sleep(5)
+    return newest
 
 
 def split_traffic(stable: str, canary: str, part: int) -> list[dict[str, object]]:
@@ -138,13 +157,18 @@ def write_queries(revision: str) -> tuple[str, str, str]:
 
 
 def ask_revision(revision: str) -> Seen:
-    return Seen(*(ask_prometheus(query) for query in write_queries(revision)))
+    return Seen(*(ask_number(query) for query in write_queries(revision)))
 
 
-def ask_prometheus(query: str) -> float:
+def ask_number(query: str) -> float:
+    found = ask_prometheus(query)
+    return float(found[0]["value"][1]) if found else 0.0
+
+
+def ask_prometheus(query: str) -> list[dict[str, Any]]:
     answer = json.loads(kubectl("get", "--raw", PROMETHEUS + quote(query)))
-    result = answer["data"]["result"]
-    return float(result[0]["value"][1]) if result else 0.0
+    result: list[dict[str, Any]] = answer["data"]["result"]
+    return result
 
 
 def kubectl(*words: str) -> str:

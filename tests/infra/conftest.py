@@ -4,7 +4,6 @@ missing is said once, in a line of the report.
 
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,16 +12,7 @@ from tests.infra.mirror import build_mirror
 from tests.infra.render import ROOT
 from tests.infra.tools import SCHEMAS, find_schema, find_stand_in, find_terraform
 
-HERE = Path(__file__).parent
-NO_KUBECTL = "test_overlays.py: there is no kubectl on PATH to render them"
 NEEDED = ("infra/terraform", "infra/kubernetes", "infra/release", "keda")
-
-
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    if shutil.which("kubectl") is None:
-        for item in items:
-            if item.path == HERE / "test_overlays.py":
-                item.add_marker(pytest.mark.skip(reason=NO_KUBECTL))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

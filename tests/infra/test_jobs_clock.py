@@ -2,7 +2,6 @@
 that nothing else is changed.
 """
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,15 +10,18 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.infra.render import KUBERNETES, Manifest, environment, of_kind, with_component
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("kubectl") is None, reason="there is no kubectl on PATH to render it"
+from tests.infra.render import (
+    KUBERNETES,
+    Manifest,
+    environment,
+    need_kubectl,
+    of_kind,
+    with_component,
 )
 
 
 def build(folder: Path) -> tuple[Manifest, ...]:
-    command = ["kubectl", "kustomize", str(folder)]
+    command = [need_kubectl(), "kustomize", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return tuple(yaml.load_all(done.stdout, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))

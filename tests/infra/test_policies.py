@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.infra.conftest import need
-from tests.infra.render import ROOT
+from tests.infra.render import ROOT, need_kubectl
 from tests.infra.tools import find_checkov
 
 TERRAFORM = ROOT / "infra/terraform"
@@ -50,9 +50,7 @@ def test_terraform_holds_every_policy() -> None:
 
 @pytest.mark.timeout(300)
 def test_manifests_image_and_workflows_hold_every_policy(tmp_path: Path) -> None:
-    if shutil.which("kubectl") is None:
-        pytest.skip("there is no kubectl on PATH to render what is checked")
-    render = ["kubectl", "kustomize", ROOT / "infra/kubernetes/aks"]
+    render = [need_kubectl(), "kustomize", ROOT / "infra/kubernetes/aks"]
     rendered = subprocess.run(render, check=True, capture_output=True).stdout
     (tmp_path / "aks.yaml").write_bytes(rendered)
     shutil.copy(ROOT / "Dockerfile", tmp_path)

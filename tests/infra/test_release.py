@@ -4,6 +4,7 @@ its way back.
 
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import socket
@@ -18,7 +19,7 @@ from types import ModuleType
 import pytest
 import yaml
 
-from tests.infra.render import CLOUDS, ROOT
+from tests.infra.render import CLOUDS, ROOT, need_kubectl
 
 RELEASE = ROOT / "infra/release"
 DIGEST = "sha256:" + "1" * 64
@@ -93,9 +94,9 @@ def test_the_canary_decides(seen: object, stable: object, waited: float, verdict
 class Rehearsal:
     """A gateway that fails from a given part of people on; its clock is ours."""
 
-    def __init__(self, breaks_at: int) -> None:
+    def __init__(self, breaks_at: int = 101, pages_at: int = 101) -> None:
         self.sent: list[int] = []
-        self.breaks_at = breaks_at
+        self.breaks_at, self.pages_at = breaks_at, pages_at
 
     def send(self, part: int) -> None:
         self.sent.append(part)
@@ -103,6 +104,12 @@ class Rehearsal:
     def see(self) -> tuple[object, object]:
         failed = 50 if self.sent[-1] >= self.breaks_at else 0
         return Seen(1000, failed, 0), WELL
+
+    def pages(self) -> set[str]:
+        """One fires all the time; another once many people have come."""
+        return {"OldTrouble"} | (
+            {"EventsLost"} if self.sent and self.sent[-1] >= self.pages_at else set()
+        )
 
     def wait(self, seconds: float) -> None:
         pass
@@ -116,6 +123,12 @@ def test_people_go_on_step_by_step_and_back_at_once(breaks_at: int, sent: list[i
     gateway = Rehearsal(breaks_at)
     assert canary.roll_out(gateway) is (breaks_at > 100)
     assert gateway.sent == sent
+
+
+def test_a_page_that_is_new_sends_people_back_too() -> None:
+    gateway = Rehearsal(pages_at=50)
+    assert canary.roll_out(gateway) is False
+    assert gateway.sent == [5, 25, 50, 0]
 
 
 def test_traffic_is_always_a_hundred() -> None:
@@ -138,10 +151,11 @@ def test_what_is_not_a_commit_is_listed() -> None:
 KUBECTL = """#!/bin/sh
 case "$*" in
   kustomize*) exec "$REAL_KUBECTL" "$@" ;;
-  *"get deployment write-task"*) printf %s "$BEFORE"; exit ;;
-  *"get kservice gateway"*latestCreated*) printf gateway-00002; exit ;;
+  *"get revision"*) printf %s "$BEFORE"; exit ;;
+  *"get kservice gateway"*latestReady*) printf gateway-00002; exit ;;
   *"get kservice gateway"*) printf %s "$STABLE"; exit ;;
   *"get secret"*) exit 1 ;;
+  *"get --raw"*ALERTS*) printf '{"data": {"result": []}}'; exit ;;
   *"get --raw"*) printf '{"data": {"result": [{"value": [0, "%s"]}]}}' "$FAILING"; exit ;;
   *"--force-conflicts"*) cp .taskflow/deploy/all.yaml "$LOG.$(wc -l < "$LOG")" ;;
 esac
@@ -183,8 +197,7 @@ class Deployment:
 
 @pytest.fixture
 def deployment(tmp_path: Path) -> Deployment:
-    if shutil.which("kubectl") is None:
-        pytest.skip("there is no kubectl on PATH to render what is deployed")
+    need_kubectl()
     return Deployment(tmp_path)
 
 
@@ -246,6 +259,29 @@ def test_a_budget_that_burns_leads_back_to_the_code_before(deployment: Deploymen
     assert deployment.said()[-1].endswith("-l app.kubernetes.io/name!=migrate")
     patches = [line for line in deployment.said() if "patch kservice gateway" in line]
     assert '"percent": 5' in patches[0] and '"percent": 100' in patches[-1]
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_whoever_deploys_may_apply_every_object(deployment: Deployment, cloud: str) -> None:
+    """Rights are given by platform/, kind by kind; a new kind in a manifest wants a new one."""
+    deployment.run(TASKFLOW_SMTP="smtps://mail.example.com:465", CLOUD=cloud)
+    text = (ROOT / "infra/terraform/platform/objects.tf").read_text()
+    given: set[tuple[str, str]] = set()
+    for groups, resources in re.findall(r"apiGroups = \[(.*?)\], resources = \[(.*?)\]", text):
+        given |= {
+            (g, r)
+            for g in re.findall(r'"(.*?)"', groups)
+            for r in re.findall(r'"(.*?)"', resources)
+        }
+    for one in deployment.applied()[0]:
+        version, kind = str(one["apiVersion"]), str(one["kind"]).lower()
+        group = version.rpartition("/")[0]
+        plural = (
+            kind[:-1] + "ies"
+            if kind.endswith("y")
+            else kind + ("es" if kind.endswith("ss") else "s")
+        )
+        assert {(group, plural), (group, "*")} & given, f"{group} {plural}"
 
 
 def test_what_runs_already_is_left_alone(deployment: Deployment) -> None:

@@ -225,7 +225,8 @@ resource "azurerm_consumption_budget_resource_group" "budget" {
   amount            = var.budget.monthly
   time_grain        = "Monthly"
   time_period {
-    start_date = "2026-01-01T00:00:00Z"
+    # Azure wants the month that it is made in.
+    start_date = "${formatdate("YYYY-MM", plantimestamp())}-01T00:00:00Z"
   }
   dynamic "notification" {
     for_each = { actual = 80, forecasted = 100 }
@@ -235,5 +236,8 @@ resource "azurerm_consumption_budget_resource_group" "budget" {
       threshold_type = title(notification.key)
       contact_emails = var.budget.emails
     }
+  }
+  lifecycle {
+    ignore_changes = [time_period]
   }
 }

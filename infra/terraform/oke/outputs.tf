@@ -34,7 +34,7 @@ output "database" {
 }
 
 output "platform" {
-  description = "What platform/ wants to know: terraform output -json platform > ../platform/cloud.auto.tfvars.json"
+  description = "What platform/ wants to know (README.md says how it is told)."
   value = {
     cloud  = "oke"
     domain = var.domain

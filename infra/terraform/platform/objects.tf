@@ -60,8 +60,8 @@ locals {
   ] : one if var.platform.certificates != null]
 
   everything = ["get", "list", "watch", "create", "update", "patch", "delete"]
-  # Whoever deploys: TaskFlow's own kinds in its own namespace, its classes of snapshots, and nothing of
-  # Kubernetes' accounts and rights. It may make accounts and secrets there, for manifests and secrets.sh do.
+  # Whoever deploys: TaskFlow's own kinds in its own namespace, and its class of snapshots. Rights it may
+  # give there too, for the gateway has one; Kubernetes lets nobody give more than they have.
   deploy = [
     {
       apiVersion = "rbac.authorization.k8s.io/v1"
@@ -74,6 +74,7 @@ locals {
         { apiGroups = ["batch"], resources = ["jobs", "cronjobs"], verbs = local.everything },
         { apiGroups = ["networking.k8s.io"], resources = ["networkpolicies"], verbs = local.everything },
         { apiGroups = ["policy"], resources = ["poddisruptionbudgets"], verbs = local.everything },
+        { apiGroups = ["rbac.authorization.k8s.io"], resources = ["roles", "rolebindings"], verbs = local.everything },
         { apiGroups = ["dapr.io", "keda.sh", "kafka.strimzi.io", "postgresql.cnpg.io", "monitoring.coreos.com"], resources = ["*"], verbs = local.everything },
         { apiGroups = ["serving.knative.dev"], resources = ["services", "revisions", "routes", "configurations", "domainmappings"], verbs = local.everything },
       ]

@@ -79,7 +79,7 @@ locals {
     cpu    = sum([for name, asks in local.sleepers : local.most[name] * (tonumber(trimsuffix(asks.cpu, "m")) / 1000 + local.sidecar.cpu)])
     memory = sum([for name, asks in local.sleepers : local.most[name] * (tonumber(trimsuffix(asks.memory, "Mi")) + local.sidecar.memory)])
   }
-  disks = local.kafka.replicas * tonumber(trimsuffix(local.kafka.storage.volumes[0].size, "Gi")) + local.database.instances * (tonumber(trimsuffix(local.database.storage.size, "Gi")) + tonumber(trimsuffix(local.database.walStorage.size, "Gi"))) + local.metrics_disk
+  disks = local.kafka.replicas * tonumber(trimsuffix(local.kafka.storage.volumes[0].size, "Gi")) + local.database.instances * (tonumber(trimsuffix(local.database.storage.size, "Gi")) + tonumber(trimsuffix(local.database.walStorage.size, "Gi"))) + local.copies * local.metrics_disk
 
   platform_nodes_needed  = max(ceil(local.always.cpu / local.offered[var.platform.machine].cpu), ceil(local.always.memory / local.offered[var.platform.machine].memory))
   functions_nodes_needed = max(ceil(local.awake.cpu / local.offered[var.functions.machine].cpu), ceil(local.awake.memory / local.offered[var.functions.machine].memory))
