@@ -125,7 +125,8 @@ def build_stand_in() -> None:
 
 def build(source: Path, package: str, target: Path, *more: str) -> None:
     flags = ["-trimpath", "-ldflags=-s -w", "-o", str(target), *more]
-    run("go", "build", *flags, package, folder=source, CGO_ENABLED="0")
+    # A workspace names modules that Go does not unpack with this one.
+    run("go", "build", *flags, package, folder=source, CGO_ENABLED="0", GOWORK="off")
 
 
 def install(requirement: str) -> None:
