@@ -105,7 +105,8 @@ class Life(RuleBasedStateMachine):
         span = timedelta(days=days, hours=1)
         due: datetime | date = (task.due_at or task.due_on or date.min) + span
         field = "due_at" if task.due_at else "due_on"
-        if scope == "this":
+        if scope == "this" or days < 0:
+            # A series that moves back keeps its place, so that nothing before it comes again.
             self.world.touched.add(task_id)
         self.change(task_id, scope, **{field: due.isoformat()})
 
