@@ -121,6 +121,8 @@ async def _existing(context: Context, series: Series) -> list[dict[str, Any]]:
         .add_columns(task.due_at, task.due_on, task.status)
         .join(task, task.id == one.task_id)
         .where(one.series_id == UUID(series.id))
+        # What a split or a new rule took along stands where it is now.
+        .where(task.series_id == one.series_id, task.recurrence_id == one.recurrence_id)
         .where(one.ended_how.is_distinct_from("superseded"))
         .order_by(one.recurrence_id)
     )

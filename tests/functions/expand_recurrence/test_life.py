@@ -87,17 +87,28 @@ class Life(RuleBasedStateMachine):
     def delete(self, place: int) -> None:
         self.act(DeleteTask, place, open_only=False)
 
-    @rule(place=PLACES, days=st.integers(-3, 9))
-    def move(self, place: int, days: int) -> None:
+    @rule(place=PLACES, scope=st.sampled_from(["following", "all"]))
+    def delete_many(self, place: int, scope: str) -> None:
+        if place % 3 == 0:  # Rarely, for not much comes after it.
+            self.act(DeleteTask, place, scope=scope)
+
+    @rule(
+        place=PLACES,
+        days=st.integers(-3, 9),
+        scope=st.sampled_from(["this", "this", "following", "all"]),
+    )
+    def move(self, place: int, days: int, scope: str) -> None:
         task_id = self.pick(place)
-        if task_id is None:
+        if task_id is None or (scope != "this" and len(self.world.state.series) > 3):
             return
         task = self.world.state.tasks[task_id].task
         span = timedelta(days=days, hours=1)
         due: datetime | date = (task.due_at or task.due_on or date.min) + span
         field = "due_at" if task.due_at else "due_on"
-        self.world.touched.add(task_id)
-        self.change(task_id, "this", **{field: due.isoformat()})
+        if scope == "this" or days < 0:
+            # A series that moves back keeps its place, so that nothing before it comes again.
+            self.world.touched.add(task_id)
+        self.change(task_id, scope, **{field: due.isoformat()})
 
     def change(self, task_id: str, scope: str, **fields: Any) -> None:
         self.world.do(update(self.world.user_id, task_id, scope, **fields))
