@@ -24,7 +24,7 @@ test: .venv/ready ## all tests, on real PostgreSQL and Kafka
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -rs --ignore=tests/platform --ignore=tests/infra
 
 test-platform: .venv/ready ## the same functions on real Dapr sidecars and KEDA, where their programs are
-	@$(BIN)/python -m pytest tests/platform
+	@$(BIN)/python -m pytest -rs tests/platform
 
 test-web: $(PAGE) ## every story of the page, in Chromium on the whole system
 	@web/build/page.sh --include=dev

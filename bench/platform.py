@@ -165,6 +165,7 @@ async def measure_warm(folder: Path, ground: Ground) -> list[Row]:
             seconds.append(await listener.after(event, sent))
         await publisher.close()
         rows = [resident(stage.pods["write-task"], "one at a time")]
+        print_sidecar(stage.pods["write-task"])
     p50, p99 = (1000 * percentile(seconds[WARM_UP:], percent) for percent in (50, 99))
     measured = f"p50 {p50:.1f} ms, p99 {p99:.1f} ms of {SAMPLES}"
     held = p50 <= 15 and p99 <= 100
@@ -181,6 +182,12 @@ def resident(pod: Pod, when: str) -> Row:
     megabytes = psutil.Process(pod.function.pid).memory_info().rss / 1e6
     what = f"resident memory of {pod.app_id}, {when}"
     return Row(what, f"<= {RESIDENT_MB} MB", f"{megabytes:.0f} MB", megabytes <= RESIDENT_MB)
+
+
+def print_sidecar(pod: Pod) -> None:
+    assert pod.sidecar is not None
+    megabytes = psutil.Process(pod.sidecar.pid).memory_info().rss / 1e6
+    console.print(f"  its sidecar: {megabytes:.0f} MB resident")
 
 
 # --- bulk ----------------------------------------------------------------------------------------
@@ -236,6 +243,7 @@ async def drain(
             await asyncio.sleep(0.02)
         print_cpu(app_id, before, ground.cpu(pod, other))
         memory = resident(pod, f"after {MANY:,} events")
+        print_sidecar(pod)
         # Only then its own events have left, too.
         await stage.until_done(subscription)
         exact = await db.fetchval(count) == MANY

@@ -161,6 +161,15 @@ def test_a_pod_has_time_to_finish(app_id: str) -> None:
 
 
 @pytest.mark.parametrize("app_id", FUNCTIONS)
+def test_a_sidecar_s_collector_stays_below_its_limit(app_id: str) -> None:
+    pod = of_kind("keda", "Deployment")[app_id]["spec"]["template"]
+    told = {name.removeprefix("dapr.io/"): v for name, v in pod["metadata"]["annotations"].items()}
+    env = dict(item.split("=") for item in told["env"].split(","))
+    soft, hard = env["GOMEMLIMIT"], told["sidecar-memory-limit"]
+    assert int(soft.removesuffix("MiB")) <= 0.75 * int(hard.removesuffix("Mi"))
+
+
+@pytest.mark.parametrize("app_id", FUNCTIONS)
 def test_an_outage_starts_no_function_anew(app_id: str) -> None:
     """Whether it is ready depends on its database, whether it is alive does not."""
     (container,) = of_kind("keda", "Deployment")[app_id]["spec"]["template"]["spec"]["containers"]

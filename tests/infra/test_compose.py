@@ -28,6 +28,7 @@ FLAGS = {
     "graceful-shutdown-seconds": "dapr-graceful-shutdown-seconds",
     "block-shutdown-duration": "dapr-block-shutdown-duration",
 }
+COLLECTOR = ("GOGC", "GOMEMLIMIT")
 ELSEWHERE = {"PORT", "TASKFLOW_DATABASE_POOLED"}
 
 
@@ -88,6 +89,7 @@ def test_a_sidecar_is_told_what_the_injector_tells_it(app_id: str) -> None:
     given = {name.removeprefix("dapr.io/"): value for name, value in annotations.items()}
     for name, flag in FLAGS.items():
         assert flags.get(flag) == given.get(name), flag
+    assert given["env"] == ",".join(f"{name}={service['environment'][name]}" for name in COLLECTOR)
     assert ("enable-app-health-check" in flags) == (given["enable-app-health-check"] == "true")
 
 

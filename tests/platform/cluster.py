@@ -5,6 +5,7 @@ its programs are, and the few things that are asked of it.
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -21,6 +22,14 @@ from tests.platform.pods import ROOT, Surroundings
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "taskflow-cluster"
 KUBECONFIG = CACHE / "run" / "kubeconfig"
+PROCESSES = (
+    "etcd",
+    "apiserver",
+    "controller-manager",
+    "scheduler",
+    "keda-operator",
+    "keda-adapter",
+)
 PROGRAMS = ("etcd", "kube", "keda-operator", "keda-adapter", "daprd")
 
 
@@ -89,8 +98,9 @@ async def run(*command: str, told: str = "") -> str:
 
 @asynccontextmanager
 async def running_cluster(command: Path) -> AsyncIterator[None]:
-    """The cluster that runs already, or one of our own."""
-    ours = "apiserver            not running" in await run(str(command), "status")
+    """The cluster that runs already, or one of our own, from empty data."""
+    said = await run(str(command), "status")
+    ours = not all(re.search(rf"^{name} +pid ", said, re.MULTILINE) for name in PROCESSES)
     try:
         if ours:
             await start(command)
@@ -101,8 +111,9 @@ async def running_cluster(command: Path) -> AsyncIterator[None]:
 
 
 async def start(command: Path) -> None:
-    """From empty data; once more if kubectl asks for a definition that has no conditions yet, by
-    which it gives up instead of waiting."""
+    """After whatever half of one is left; once more if kubectl asked for a definition that had no
+    conditions yet, for then it gives up instead of waiting."""
+    await run(str(command), "down")
     try:
         await run(str(command), "up")
     except AssertionError as error:

@@ -162,8 +162,10 @@ class Pod:
         self.function = await self._spawn("function", command, env)
 
     async def start_sidecar(self) -> None:
-        token = {"APP_API_TOKEN": self._around.token}
-        self.sidecar = await self._spawn("daprd", self._sidecar_command(), base_env() | token)
+        told = self._program.annotations.get("env", "").split(",")
+        own = dict(item.split("=", 1) for item in told if item)
+        env = {**base_env(), **own, "APP_API_TOKEN": self._around.token}
+        self.sidecar = await self._spawn("daprd", self._sidecar_command(), env)
 
     def _sidecar_command(self) -> list[str]:
         """As the injector writes it, on free ports of the loopback interface."""
