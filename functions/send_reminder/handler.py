@@ -24,7 +24,14 @@ from functions.send_reminder.ledger import (
     put_timers,
     write_rows,
 )
-from functions.send_reminder.sending import BACK_WITHIN, Desk, Sending, send_all, watch_over
+from functions.send_reminder.sending import (
+    BACK_WITHIN,
+    Desk,
+    Sending,
+    send_all,
+    watch_over,
+    write_waiting,
+)
 from functions.send_reminder.situation import Situation, load_situations
 from functions.send_reminder.step import Held, Mark, Take, Wait, choose_moment, choose_step
 from functions.send_reminder.switches import wait_for_switch
@@ -84,9 +91,11 @@ async def send_reminder(
     desk.settings = await runtime_settings(lease.settings).read()
     reminders: list[Any] = [one for one in events if isinstance(one.data, ReminderFact)]
     digests: list[Any] = [one for one in events if isinstance(one.data, DigestDue)]
-    async with desk.ledger, lease.transaction() as db:
-        reminders += await follow_digests(db, digests, lease.now())
-        sendings = await take_work(db, reminders, desk, lease.now())
+    async with desk.ledger:
+        await write_waiting(lease, desk)
+        async with lease.transaction() as db:
+            reminders += await follow_digests(db, digests, lease.now())
+            sendings = await take_work(db, reminders, desk, lease.now())
     await send_all(lease, desk, sendings)
     return []
 

@@ -209,15 +209,16 @@ async def _settle(lease: Lease, desk: Desk, sending: Sending, settled: Settled) 
     written = asyncio.get_running_loop().create_future()
     desk.waiting.append((sending, settled, written))
     async with desk.ledger:
-        if not written.done():
-            group, desk.waiting = desk.waiting, []
-            await _write_group(lease, group)
+        await write_waiting(lease, desk)
     written.result()
 
 
-async def _write_group(
-    lease: Lease, group: list[tuple[Sending, Settled, "asyncio.Future[None]"]]
-) -> None:
+async def write_waiting(lease: Lease, desk: Desk) -> None:
+    """Writes down what has ended, for whoever has the ledger: a crash before that sends again, so
+    nothing else is written first. Raises nothing; each delivery is told for itself."""
+    group, desk.waiting = desk.waiting, []
+    if not group:
+        return
     try:
         await _persist(lease, [(sending, settled) for sending, settled, _ in group])
     except Exception as error:

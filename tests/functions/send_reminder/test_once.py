@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from functions.send_reminder.sending import Desk
 from taskflow.events import CompleteTask
 from tests.functions.send_reminder.world import (
     REMIND_AT,
@@ -46,6 +47,33 @@ async def test_each_delivery_leaves_once(
     hooks = [request["webhook-id"] for request in endpoint.requests]
     assert len(mails) == len(set(mails)) == len(hooks) == len(set(hooks)) == REMINDERS
     assert await world.timers() == []
+
+
+async def test_what_has_left_is_written_down_before_more_is_taken(
+    world: World, postbox: Postbox
+) -> None:
+    """The window in which a crash sends again must not grow with what waits to be sent."""
+    first, second = await world.create(title="First"), await world.create(title="Second")
+    sender = world.start_sender()
+    await deliver(sender, [*first.scheduled, *second.scheduled])
+    fired = {event.data.task_id: event for event in await world.fire(REMIND_AT)}
+    postbox.answers.clear()
+    leaving = asyncio.create_task(deliver(sender, [fired[first.id]]))
+    await postbox.came.wait()
+    desk = sender.memory[Desk]
+    assert isinstance(desk, Desk)
+    async with world.owner.transaction():
+        await world.owner.execute("SELECT FROM deliveries WHERE task_id = $1 FOR UPDATE", second.id)
+        async with desk.ledger:
+            taking = asyncio.create_task(deliver(sender, [fired[second.id]]))
+            postbox.answers.set()
+            while not desk.waiting:
+                await asyncio.sleep(0.01)
+        state = "SELECT state FROM deliveries WHERE task_id = $1"
+        while await world.owner.fetchval(state, first.id) != "sent":
+            await asyncio.sleep(0.01)
+    assert await asyncio.gather(leaving, taking) == [["SUCCESS"], ["SUCCESS"]]
+    assert len(postbox.taken) == 2
 
 
 @pytest.mark.parametrize("seed", range(4))
