@@ -1,24 +1,23 @@
 """Accounts: how a person signs up, logs in, proves an address, gets a lost password back, changes
-and leaves; and what an admin may do to others.
+and leaves.
 """
 
 import unicodedata
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter
-from pydantic import AfterValidator, BaseModel, StringConstraints
+from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
-from sqlalchemy import ColumnElement, text, tuple_, update
+from sqlalchemy import ColumnElement, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlmodel import Field, col, select
+from sqlmodel import col, select
 
 from gateway.channels import Channel, confirm_own_channel, own_channel
 from gateway.context import Context, Ctx
 from gateway.digests import set_digest_timer
 from gateway.identity import (
-    Admin,
     Body,
     Email,
     Holder,
@@ -40,28 +39,23 @@ from gateway.letters import (
     spent_link,
 )
 from gateway.outbox import Writing, announcing
-from gateway.pages import page, read_cursor, read_limit, write_cursor
 from gateway.repeats import Repeatable
 from gateway.sessions import Caller, Client, SessionAnswer, open_session, revoke_sessions
-from taskflow.errors import Refused, invalid, not_found
+from taskflow.errors import Refused, invalid
 from taskflow.events import (
     AccountDeleted,
     AccountUpdated,
-    AdminRead,
     FollowZone,
     LoggedIn,
     LogInFailed,
-    RolesChanged,
     SignedUp,
 )
 from taskflow.mail import email_key
-from taskflow.read_task import read_task_id
 from taskflow.zone import InvalidZone, find_zone
 
 router = APIRouter(tags=["accounts"], route_class=Repeatable)
 
 VERIFY, RESET = "verify", "reset"
-USERS = "users"
 # Whose log-in fails when the address is nobody's.
 NOBODY = str(UUID(int=0))
 
@@ -75,6 +69,7 @@ LEAVE = (
     "UPDATE sessions SET revoked_at = :now WHERE user_id = :id AND revoked_at IS NULL",
     "UPDATE api_tokens SET revoked_at = :now WHERE user_id = :id AND revoked_at IS NULL",
     "DELETE FROM channels WHERE user_id = :id",
+    "DELETE FROM views WHERE user_id = :id",
     "DELETE FROM repeats WHERE user_id = :id",
     "DELETE FROM timers WHERE user_id = :id AND topic <> 'account-events'",
 )
@@ -111,7 +106,6 @@ NewPassword: TypeAlias = Annotated[
     str, StringConstraints(min_length=8, max_length=1024), AfterValidator(_normalize_password)
 ]
 LinkToken: TypeAlias = Annotated[str, StringConstraints(max_length=2048)]
-Role: TypeAlias = Literal["user", "auditor", "admin"]
 
 
 class SignUp(Body):
@@ -151,17 +145,6 @@ class ChangeMe(Body):
 
     name: Name | None = None
     timezone: Zone | None = None
-
-
-class ChangeUser(Body):
-    """Roles replace the old ones; everybody keeps `user`."""
-
-    roles: Annotated[list[Role], Field(max_length=3)]
-
-
-class UserPage(BaseModel):
-    items: list[UserView]
-    next_cursor: str | None
 
 
 # --- rows --------------------------------------------------------------------------------------
@@ -434,56 +417,3 @@ async def delete_me(who: Holder, context: Ctx, caller: Client) -> None:
         )
     accounts_of(context).identities.forget(who.user_id)
     caller.drop_cookie()
-
-
-# --- others ------------------------------------------------------------------------------------
-
-
-@router.get("/v1/users")
-async def list_users(
-    who: Admin, context: Ctx, limit: str | None = None, cursor: str | None = None
-) -> UserPage:
-    """All accounts, the newest first; that an admin looked is audited."""
-    size = read_limit(limit)
-    query = select(User).where(col(User.deleted_at).is_(None))
-    if cursor is not None:
-        after = tuple(read_cursor(context, cursor, USERS))
-        query = query.where(tuple_(col(User.created_at), col(User.id)) < after)
-    query = query.order_by(col(User.created_at).desc(), col(User.id).desc()).limit(size + 1)
-    async with announcing(context) as writing:
-        rows = (await writing.db.execute(query)).all()
-        writing.announce(
-            AdminRead(
-                user_id=who.user_id,
-                actor_id=who.user_id,
-                timestamp=writing.now,
-                detail={"what": USERS},
-            )
-        )
-    users = [User(**row._mapping) for row in rows[:size]]
-    more = len(rows) > size
-    last = write_cursor(context, USERS, users[-1].created_at, str(users[-1].id)) if more else None
-    return UserPage(**page([show_user(user) for user in users], last))
-
-
-@router.patch("/v1/users/{user_id}")
-async def change_user(user_id: str, body: ChangeUser, who: Admin, context: Ctx) -> UserView:
-    """Gives and takes roles; they hold within 30 s on every gateway."""
-    missing = not_found(f"The user {user_id[:64]!r}")
-    name = UUID(read_task_id(user_id, missing))
-    roles: list[str] = ["user", *sorted(set(body.roles) - {"user"})]
-    async with announcing(context) as writing:
-        user = await find_user(writing.db, col(User.id) == name)
-        if user is None:
-            raise missing
-        await writing.db.execute(update(User).where(col(User.id) == name).values(roles=roles))
-        writing.announce(
-            RolesChanged(
-                user_id=str(name),
-                actor_id=who.user_id,
-                timestamp=writing.now,
-                detail={"before": user.roles, "after": roles},
-            )
-        )
-    accounts_of(context).identities.forget(str(name))
-    return show_user(User(**user.model_dump(exclude={"roles"}), roles=roles))

@@ -18,6 +18,7 @@ from gateway import (
     commands,
     dead_letters,
     delivery_log,
+    filters,
     live,
     reminder_answers,
     reminder_choices,
@@ -28,10 +29,13 @@ from gateway import (
     tags,
     task_batch,
     tasks,
+    users,
+    views,
 )
 from gateway.context import Context
 from gateway.direct import Direct
 from gateway.feeds import Feeds
+from gateway.filter_syntax import Completion
 from gateway.identity import AccountState
 from gateway.limits import limit_rate, open_limits
 from gateway.measure import Measured
@@ -61,6 +65,9 @@ SIGNED_IN = (
     channels,
     api_tokens,
     dead_letters,
+    views,
+    filters,
+    users,
 )
 
 
@@ -180,6 +187,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
             series.Preview,
             tags.Rename,
             reminder_choices.ChangeChoices,
+            Completion,
         )
         schema.setdefault("components", {}).setdefault("schemas", {}).update(shared)
         app.openapi_schema = schema

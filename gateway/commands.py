@@ -81,7 +81,7 @@ def read_intent(request: Request, who: Identity, body: bytes) -> Intent:
         command_id=str(uuid4()) if key is None else name_command(who, key),
         fingerprint=fingerprint_request(request, body) if key else "",
         wait=_read_wait(request.headers.get("prefer", "")),
-        if_version=_read_version(request.headers.get("if-match")),
+        if_version=read_version(request.headers.get("if-match")),
         repeatable=key is not None,
         traceparent=trace_of(request),
     )
@@ -116,7 +116,7 @@ def _read_wait(prefer: str) -> float:
     return USUAL_WAIT
 
 
-def _read_version(if_match: str | None) -> int | None:
+def read_version(if_match: str | None) -> int | None:
     """The version that an ETag names; -1, which no task has, for a tag that is not ours."""
     if if_match is None or if_match.strip() == "*":
         return None
@@ -173,8 +173,8 @@ class LogUnavailable(Refused):
 
     def __init__(self, command_id: str) -> None:
         detail = "The log did not acknowledge this write; send it again with its Idempotency-Key."
-        super().__init__("log_unavailable", detail, status=503)
-        self.command_id = command_id
+        more = {"command_id": command_id}
+        super().__init__("log_unavailable", detail, status=503, more=more)
 
 
 async def find_parts(context: Context, intent: Intent) -> list[Outcome]:

@@ -1,7 +1,6 @@
 """Every error as problem details (RFC 9457) with a stable code, in one place."""
 
 import logging
-from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -10,7 +9,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from gateway.commands import LogUnavailable
 from taskflow.database import AWAY
 from taskflow.errors import Refused, problem
 
@@ -20,9 +18,9 @@ RETRY_AFTER = "1"
 CODES = {400: "malformed_json", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
-def answer(refused: Refused, **more: Any) -> Response:
+def answer(refused: Refused) -> Response:
     """A refusal over HTTP."""
-    body = msgspec.json.encode(problem(refused, **more))
+    body = msgspec.json.encode(problem(refused))
     headers = dict(refused.headers)
     if refused.status == 401:
         headers.setdefault("WWW-Authenticate", 'Bearer realm="taskflow"')
@@ -32,8 +30,6 @@ def answer(refused: Refused, **more: Any) -> Response:
 
 
 async def on_refused(_: Request, error: Exception) -> Response:
-    if isinstance(error, LogUnavailable):
-        return answer(error, command_id=error.command_id)
     if isinstance(error, Refused):
         return answer(error)
     raise error

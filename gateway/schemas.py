@@ -3,14 +3,16 @@
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from gateway.highlights import Highlight
 from taskflow.task import Task, TaskInput
 
 REF = "#/components/schemas/{name}"
 
 
 class Problem(msgspec.Struct):
-    """Problem details (RFC 9457) with TaskFlow's stable `code`."""
+    """Problem details (RFC 9457) with TaskFlow's stable `code`; where a filter is wrong, where."""
 
     type: str
     title: str
@@ -18,10 +20,17 @@ class Problem(msgspec.Struct):
     detail: str
     code: str
     errors: list[dict[str, str]]
+    position: int | UnsetType = UNSET
+
+
+class ListedTask(Task, frozen=True, kw_only=True):
+    """A task in a list; `highlight` is there where it was asked for."""
+
+    highlight: Highlight | UnsetType = UNSET
 
 
 class TaskPage(msgspec.Struct):
-    items: list[Task]
+    items: list[ListedTask]
     next_cursor: str | None
 
 
@@ -50,5 +59,13 @@ def task_answer(status: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def task_list() -> dict[int | str, dict[str, Any]]:
-    return {200: {"description": "A page of tasks", "content": _content(TaskPage)}}
+def answers(kind: type, description: str) -> dict[int | str, dict[str, Any]]:
+    """A body of this kind, or a problem with what was asked."""
+    return {
+        200: {"description": description, "content": _content(kind)},
+        422: {"description": "What is wrong", "content": _problem()},
+    }
+
+
+def _problem() -> dict[str, Any]:
+    return {"application/problem+json": {"schema": {"$ref": REF.format(name=Problem.__name__)}}}

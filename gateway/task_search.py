@@ -1,111 +1,103 @@
-"""Lists of tasks: filters, full text, several sort keys, pages that stay stable while people write;
-one composed query a page.
-"""
+"""Lists of tasks: parameters, a filter expression and full text together, one statement a page."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
-import msgspec
 from fastapi import Response
-from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Select,
-    and_,
-    case,
-    func,
-    literal_column,
-    or_,
-    select,
-    true,
-)
-from sqlalchemy import cast as sql_cast
+from msgspec import Struct
+from sqlalchemy import ARRAY, ColumnElement, Integer, Select, Text, and_, bindparam, or_, select
 
 from gateway.bodies import write_json
 from gateway.context import Context
 from gateway.identity import Identity
 from gateway.pages import page, read_cursor, read_limit, write_cursor
+from gateway.statements import Statement, fetch_rows, write_statement
+from gateway.task_highlights import highlight_tasks
+from gateway.task_query import TaskChoice, TaskQuery
 from gateway.task_rows import ROW, SHOWN, as_task
-from taskflow.errors import Refused, invalid
+from gateway.task_sort import after, check_sort, name_place, read_sort
+from gateway.text_query import FOUND, name_whole_words, read_terms
+from taskflow.errors import invalid
 from taskflow.read_task import read_task_id
 from taskflow.read_times import read_instant
 from taskflow.zone import find_zone, to_instant, to_local
 
-MOST_TAGS = 50
-LONGEST_TEXT = 500
-MOST_SORTS = 4
-WORDS = re.compile(r"\w+")
+KEYS: Any = ARRAY(Text)
+# Each by the name of the parameter that it needs.
+CONDITIONS: dict[str, ColumnElement[bool]] = {
+    "user_id": ROW.user_id == bindparam("user_id"),
+    "status": ROW.status == bindparam("status"),
+    "priority": ROW.priority == bindparam("priority"),
+    "tag": ROW.tag_keys.contains(bindparam("tag", type_=KEYS)),
+    "any_tag": ROW.tag_keys.overlap(bindparam("any_tag", type_=KEYS)),
+    "series_id": ROW.series_id == bindparam("series_id"),
+    # Timed tasks by their instant, all-day ones by their day; the edge is for the index.
+    "due_after": and_(
+        ROW.due_sort >= bindparam("due_after_edge"),
+        or_(
+            and_(ROW.due_on.is_(None), ROW.due_sort >= bindparam("due_after")),
+            ROW.due_on >= bindparam("due_after_day"),
+        ),
+    ),
+    "due_before": and_(
+        ROW.due_sort < bindparam("due_before_edge"),
+        or_(
+            and_(ROW.due_on.is_(None), ROW.due_sort < bindparam("due_before")),
+            ROW.due_on < bindparam("due_before_day"),
+        ),
+    ),
+    "terms": FOUND,
+}
 
 
-class TaskQuery(BaseModel):
-    """The query parameters of GET /v1/tasks."""
+class Shape(Struct, frozen=True):
+    """What decides the SQL of a page: which values there are to ask for, which order, and whether
+    a cursor goes before it, with which of its values null."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    status: Literal["open", "done", "cancelled"] | None = None
-    priority: Literal["high", "medium", "low", "none"] | None = None
-    tag: list[str] = Field(default=[], max_length=MOST_TAGS)
-    any_tag: list[str] = Field(default=[], max_length=MOST_TAGS)
-    due_after: str | None = None
-    due_before: str | None = None
-    series_id: str | None = None
-    q: str | None = Field(default=None, max_length=LONGEST_TEXT)
-    filter: str | None = None
-    sort: str = "-created_at"
-    limit: str | None = None
-    cursor: str | None = None
+    values: tuple[str, ...]
+    sort: str
+    nulls: tuple[bool, ...] | None
 
 
 # --- what is wanted ----------------------------------------------------------------------------
 
 
-def wanted(query: TaskQuery, who: Identity) -> list[ColumnElement[bool]]:
-    """The conditions of a list. Raises Refused."""
-    if query.filter is not None:
-        raise Refused("invalid_filter", "Filter expressions are not offered yet; use parameters.")
-    conditions: list[ColumnElement[bool]] = [
-        ROW.user_id == UUID(who.user_id),
-        ROW.deleted_at.is_(None),
-    ]
-    if query.status:
-        conditions.append(ROW.status == query.status)
-    if query.priority:
-        conditions.append(ROW.priority == query.priority)
-    if query.tag:
-        conditions.append(ROW.tag_keys.contains(_keys(query.tag)))
-    if query.any_tag:
-        conditions.append(ROW.tag_keys.overlap(_keys(query.any_tag)))
-    if query.series_id:
-        series_id = read_task_id(query.series_id, invalid("series_id", "must be a UUID"))
-        conditions.append(ROW.series_id == UUID(series_id))
-    conditions += _due_between(query, who)
-    if query.q is not None and query.q.strip():
-        conditions.append(ROW.search.op("@@")(text_query(query.q)))
-    return conditions
+def read_values(query: TaskQuery, who: Identity) -> dict[str, Any]:
+    """The values of the conditions that are asked for. Raises Refused."""
+    values: dict[str, Any] = {
+        "user_id": UUID(who.user_id),
+        "status": query.status,
+        "priority": query.priority,
+        "tag": _fold(query.tag),
+        "any_tag": _fold(query.any_tag),
+        "series_id": query.series_id and _read_series(query.series_id),
+        **_read_text(query),
+        **_read_bound("due_after", query.due_after, who.timezone, min),
+        **_read_bound("due_before", query.due_before, who.timezone, max),
+    }
+    return {name: value for name, value in values.items() if value not in (None, "", [])}
 
 
-def _keys(tags: Sequence[str]) -> list[str]:
-    return [tag.strip().casefold() for tag in tags]
+def _read_text(query: TaskQuery) -> dict[str, Any]:
+    """Terms; where a text has none, an empty tuple, which finds nothing."""
+    if not query.searches:
+        return {}
+    terms = tuple(read_terms(query.q or ""))
+    return {"terms": terms, "whole_terms": tuple(name_whole_words(terms))}
 
 
-def _due_between(query: TaskQuery, who: Identity) -> list[ColumnElement[bool]]:
+def _read_bound(
+    name: str, given: str | None, timezone: str, widest: Callable[[datetime, datetime], datetime]
+) -> dict[str, Any]:
     """`due_after` is inclusive, `due_before` exclusive; a day begins where the person is."""
-    bounds: list[ColumnElement[bool]] = []
-    if query.due_after:
-        instant = read_instant("due_after", query.due_after, who.timezone)
-        day, first = _first_day(instant, who.timezone)
-        late = or_(and_(ROW.due_on.is_(None), ROW.due_sort >= instant), ROW.due_on >= day)
-        bounds += [ROW.due_sort >= min(instant, first), late]
-    if query.due_before:
-        instant = read_instant("due_before", query.due_before, who.timezone)
-        day, first = _first_day(instant, who.timezone)
-        early = or_(and_(ROW.due_on.is_(None), ROW.due_sort < instant), ROW.due_on < day)
-        bounds += [ROW.due_sort < max(instant, first), early]
-    return bounds
+    if not given:
+        return {}
+    instant = read_instant(name, given, timezone)
+    day, first = _first_day(instant, timezone)
+    return {name: instant, f"{name}_day": day, f"{name}_edge": widest(instant, first)}
 
 
 def _first_day(instant: datetime, timezone: str) -> tuple[date, datetime]:
@@ -118,88 +110,52 @@ def _first_day(instant: datetime, timezone: str) -> tuple[date, datetime]:
     return day, datetime.combine(day, time(), UTC)
 
 
-def text_query(text: str) -> ColumnElement[Any]:
-    """Every word, the last one also as a beginning; quotes, `or` and `-` as people know them."""
-    if '"' in text or " -" in f" {text}" or " or " in text.lower():
-        return func.websearch_to_tsquery(literal_column("'taskflow'::regconfig"), text)
-    words = WORDS.findall(text)
-    prefixed = " & ".join([*words[:-1], f"{words[-1]}:*"]) if words else ""
-    return func.to_tsquery(literal_column("'taskflow'::regconfig"), prefixed)
+def _fold(tags: Sequence[str]) -> list[str]:
+    return [tag.strip().casefold() for tag in tags]
 
 
-# --- in which order ----------------------------------------------------------------------------
-
-PRIORITY = case(
-    (ROW.priority == "high", 3),
-    (ROW.priority == "medium", 2),
-    (ROW.priority == "low", 1),
-    else_=0,
-)
-SORTS: dict[str, tuple[Any, bool]] = {
-    "due_at": (ROW.due_sort, True),
-    "priority": (PRIORITY, False),
-    "created_at": (ROW.created_at, False),
-    "updated_at": (ROW.updated_at, False),
-    "title": (func.lower(ROW.title), False),
-}
+def _read_series(text: str) -> UUID:
+    return UUID(read_task_id(text, invalid("series_id", "must be a UUID")))
 
 
-class SortKey(msgspec.Struct):
-    """One key of an order; `nullable` ones keep their nulls last in both directions."""
-
-    name: str
-    column: ColumnElement[Any]
-    descending: bool
-    nullable: bool
-
-    @property
-    def order(self) -> ColumnElement[Any]:
-        ordered = self.column.desc() if self.descending else self.column.asc()
-        return ordered.nulls_last() if self.nullable and self.descending else ordered
+def check_choice(query: TaskChoice, now: datetime, timezone: str) -> None:
+    """That a list of these tasks can be asked for. Raises Refused."""
+    check_sort(query)
+    _read_filter(query, now, timezone)
 
 
-def read_sort(query: TaskQuery) -> list[SortKey]:
-    """The order that is asked for, ended by the id so that it is total. Raises Refused."""
-    keys = [_read_key(name.strip(), query) for name in query.sort.split(",")]
-    if len(keys) > MOST_SORTS or len({key.name for key in keys}) < len(keys):
-        raise invalid("sort", f"at most {MOST_SORTS} different keys")
-    return [*keys, SortKey("id", ROW.id, keys[-1].descending, False)]
+def _read_filter(query: TaskChoice, now: datetime, timezone: str) -> ColumnElement[bool] | None:
+    if not query.filters:
+        return None
+    from gateway.filter_sql import filter_tasks
+
+    found: ColumnElement[bool] = filter_tasks(query.filter or "", now, timezone)
+    return found
 
 
-def _read_key(text: str, query: TaskQuery) -> SortKey:
-    name = text.removeprefix("-")
-    if name == "relevance" and query.q and query.q.strip():
-        millionths = func.floor(func.ts_rank(ROW.search, text_query(query.q)) * 1_000_000)
-        rank = sql_cast(millionths, BigInteger)
-        return SortKey(name, rank, not text.startswith("-"), False)
-    if name not in SORTS:
-        offered = ", ".join([*SORTS, "relevance (with q)"])
-        raise invalid("sort", f"{name[:64]!r} is no sort key; there are {offered}")
-    column, nullable = SORTS[name]
-    return SortKey(name, column, text.startswith("-"), nullable)
+# --- the statement -----------------------------------------------------------------------------
 
 
-def after(keys: Sequence[SortKey], values: Sequence[Any]) -> ColumnElement[bool]:
-    """What comes behind a row with these values: behind in the first key, or equal there and behind
-    in the next."""
-    behind: ColumnElement[bool] = ~true()
-    for key, value in reversed(list(zip(keys, values, strict=True))):
-        behind = or_(_behind(key, value), and_(_equal(key, value), behind))
-    if not keys[0].nullable and len(keys) == 2:
-        bound = keys[0].column <= values[0] if keys[0].descending else keys[0].column >= values[0]
-        return and_(bound, behind)
-    return behind
+def compose(shape: Shape) -> Select[Any]:
+    """The statement of a page."""
+    keys = read_sort(shape.sort)
+    extra = [key.column.label(f"sort_{n}") for n, key in enumerate(keys)]
+    query = select(*SHOWN).add_columns(*extra).where(ROW.deleted_at.is_(None))
+    query = query.where(*(CONDITIONS[name] for name in shape.values if name in CONDITIONS))
+    if shape.nulls is not None:
+        query = query.where(after(keys, shape.nulls))
+    ordered = query.order_by(*(key.order for key in keys))
+    return ordered.limit(bindparam("limit", type_=Integer))
 
 
-def _behind(key: SortKey, value: Any) -> ColumnElement[bool]:
-    if value is None:
-        return ~true()
-    behind = key.column < value if key.descending else key.column > value
-    return or_(behind, key.column.is_(None)) if key.nullable else behind
+@lru_cache(maxsize=256)
+def write_page(shape: Shape) -> Statement:
+    """The SQL of a page; shapes are few, so each is written once."""
+    return write_statement(compose(shape))
 
 
-def _equal(key: SortKey, value: Any) -> ColumnElement[bool]:
-    return key.column.is_(None) if value is None else key.column == value
+def write_filtered_page(shape: Shape, condition: ColumnElement[bool]) -> Statement:
+    return write_statement(compose(shape).where(condition))
 
 
 # --- the page ----------------------------------------------------------------------------------
@@ -207,32 +163,28 @@ def _equal(key: SortKey, value: Any) -> ColumnElement[bool]:
 
 async def search_tasks(context: Context, who: Identity, query: TaskQuery) -> Response:
     """One page of the person's tasks."""
-    limit = read_limit(query.limit)
-    keys = read_sort(query)
-    kind = f"tasks:{query.sort}"
-    statement = compose(query, who, keys).limit(limit + 1)
-    if query.cursor is not None:
-        statement = statement.where(after(keys, _values(context, query.cursor, kind, keys)))
-    async with context.engine.connect() as db:
-        rows = (await db.execute(statement)).all()
-    shown = rows[:limit]
-    items = [as_task(row) for row in shown]
-    last = tuple(shown[-1])[len(SHOWN) :] if len(rows) > limit else None
-    cursor = write_cursor(context, kind, *map(_plain, last)) if last else None
+    limit, sort = read_limit(query.limit), check_sort(query)
+    kind = f"tasks:{sort}"
+    values = read_values(query, who)
+    place = None if query.cursor is None else _read_place(context, query.cursor, kind)
+    nulls = None if place is None else tuple(value is None for value in place.values())
+    shape = Shape(tuple(values), sort, nulls)
+    condition = _read_filter(query, context.clock(), who.timezone)
+    statement = write_page(shape) if condition is None else write_filtered_page(shape, condition)
+    rows = await fetch_rows(context, statement, {**values, **(place or {}), "limit": limit + 1})
+    items = [as_task(tuple(row)) for row in rows[:limit]]
+    if query.highlight:
+        await highlight_tasks(context, query, items)
+    cursor = _write_place(context, kind, rows[limit - 1]) if len(rows) > limit else None
     return write_json(page(items, cursor))
 
 
-def compose(query: TaskQuery, who: Identity, keys: Sequence[SortKey]) -> Select[Any]:
-    """The statement of a list, without its page."""
-    extra = [key.column.label(f"sort_{n}") for n, key in enumerate(keys)]
-    ordered = select(*SHOWN).add_columns(*extra).where(*wanted(query, who))
-    return ordered.order_by(*(key.order for key in keys))
+def _read_place(context: Context, cursor: str, kind: str) -> Mapping[str, Any]:
+    """The values of a cursor by their parameters; the last is the id."""
+    *values, last = read_cursor(context, cursor, kind)
+    return {name_place(n): value for n, value in enumerate([*values, UUID(str(last))])}
 
 
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, UUID) else value
-
-
-def _values(context: Context, cursor: str, kind: str, keys: Sequence[SortKey]) -> list[Any]:
-    values = list(read_cursor(context, cursor, kind))
-    return [*values[:-1], UUID(str(values[-1]))]
+def _write_place(context: Context, kind: str, row: Any) -> str:
+    *values, last = tuple(row)[len(SHOWN) :]
+    return write_cursor(context, kind, *values, str(last))

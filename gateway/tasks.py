@@ -1,19 +1,20 @@
 """Tasks over HTTP: writes become commands, reads come from PostgreSQL."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from msgspec import Struct
 
 from gateway.bodies import read_bytes, read_json, write_json
 from gateway.commands import Intent, answer_write, read_intent
 from gateway.context import Context, Ctx
 from gateway.identity import Identity, Who
-from gateway.schemas import accepts, task_answer, task_list
+from gateway.schemas import TaskPage, accepts, answers, task_answer
+from gateway.task_query import describe_query, read_query
 from gateway.task_rows import find_stream, find_task
-from gateway.task_search import TaskQuery, search_tasks
+from gateway.task_search import search_tasks
 from taskflow.decide import new_task
 from taskflow.errors import invalid
 from taskflow.events import (
@@ -79,9 +80,13 @@ def create_command(
     return command
 
 
-@router.get("", responses=task_list())
-async def list_tasks(query: Annotated[TaskQuery, Query()], who: Who, context: Ctx) -> Response:
-    return await search_tasks(context, who, query)
+@router.get(
+    "",
+    responses=answers(TaskPage, "A page of tasks"),
+    openapi_extra={"parameters": describe_query()},
+)
+async def list_tasks(request: Request, who: Who, context: Ctx) -> Response:
+    return await search_tasks(context, who, read_query(request))
 
 
 @router.get("/{task_id}", responses=task_answer(200))

@@ -19,7 +19,8 @@ class Refused(TaskFlowError):
     """A write that the rules do not allow.
 
     `code` and `status` are the problem's (RFC 9457, API.md); `errors` maps a field to its message;
-    `headers` are the answer's where it needs some (`Retry-After`, `WWW-Authenticate`).
+    `headers` are the answer's where it needs some (`Retry-After`, `WWW-Authenticate`); `more` are
+    members of the problem beyond the usual ones.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Refused(TaskFlowError):
         status: int = 422,
         errors: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
+        more: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.code = code
@@ -37,6 +39,7 @@ class Refused(TaskFlowError):
         self.status = status
         self.errors = errors or {}
         self.headers = headers or {}
+        self.more = more or {}
 
 
 class Unreadable(TaskFlowError):
@@ -74,5 +77,6 @@ def problem(refused: Refused, **more: Any) -> dict[str, Any]:
         "detail": refused.detail,
         "code": refused.code,
         "errors": [{"field": f, "message": m} for f, m in refused.errors.items()],
+        **refused.more,
         **more,
     }

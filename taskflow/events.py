@@ -442,6 +442,21 @@ class ApiTokenRevoked(AccountFact, frozen=True, kw_only=True):
     event_type: str = "api_token_revoked"
 
 
+class ViewCreated(AccountFact, frozen=True, kw_only=True):
+    type = "taskflow.account.view-created.v1"
+    event_type: str = "view_created"
+
+
+class ViewUpdated(AccountFact, frozen=True, kw_only=True):
+    type = "taskflow.account.view-updated.v1"
+    event_type: str = "view_updated"
+
+
+class ViewDeleted(AccountFact, frozen=True, kw_only=True):
+    type = "taskflow.account.view-deleted.v1"
+    event_type: str = "view_deleted"
+
+
 class ChannelAdded(AccountFact, frozen=True, kw_only=True):
     type = "taskflow.account.channel-added.v1"
     event_type: str = "channel_added"

@@ -66,6 +66,6 @@ async def _with_connection(url: str, step: Callable[["Config"], None]) -> None:
     engine = create_async_engine(
         "postgresql+asyncpg://", poolclass=NullPool, async_creator=lambda: asyncpg.connect(url)
     )
-    async with engine.begin() as connection:
+    async with engine.connect() as connection:
         await connection.run_sync(run)
     await engine.dispose()

@@ -5,7 +5,7 @@ from pathlib import Path
 from taskflow.migrations.run_file import run_file
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 
 def upgrade() -> None:
