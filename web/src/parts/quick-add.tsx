@@ -1,6 +1,6 @@
 /** One line that becomes a task: what it understood is marked while typing and said below. */
 import { Bell, CalendarDays, CornerDownLeft, Plus, Repeat2 } from "lucide-react"
-import { type FormEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react"
+import { type FormEvent, type ReactNode, memo, useEffect, useMemo, useRef, useState } from "react"
 import { useDesk, useSaying } from "@/data/desk"
 import { useDoings } from "@/data/doings"
 import type { Spec } from "@/data/spec"
@@ -9,7 +9,7 @@ import { type Saying, sayBefore, sayDate, sayRepeat, sayTime } from "@/text/say"
 import { type Understood, understand } from "@/text/understand"
 import { toLocal } from "@/text/zone"
 import { PriorityBars } from "./task-row"
-import { TagDot } from "./sidebar"
+import { TagDot } from "./tag-dot"
 
 /** What an empty line would still mean here: today's list gives today, a tag's list its tag. */
 function withPlace(found: Understood, spec: Spec, today: string): Understood {
@@ -29,7 +29,7 @@ function asFields({ title, tags, due_on, due_at, priority, recurrence, reminders
   }
 }
 
-export function QuickAdd({ spec }: { spec: Spec }) {
+export const QuickAdd = memo(function QuickAdd({ spec }: { spec: Spec }) {
   const { at } = useDesk()
   const saying = useSaying()
   const doings = useDoings()
@@ -47,7 +47,7 @@ export function QuickAdd({ spec }: { spec: Spec }) {
       {text.trim() !== "" && <Meaning found={found} saying={saying} />}
     </form>
   )
-}
+})
 
 function Line({ text, setText, found }: { text: string; setText: (text: string) => void; found: Understood }) {
   const { t } = useSaying()

@@ -5,7 +5,7 @@ import type { Task } from "@/api/shapes"
 import { useTags } from "@/data/aside"
 import { useSaying } from "@/data/desk"
 import type { Fields } from "@/data/writes"
-import { TagDot } from "./sidebar"
+import { TagDot } from "./tag-dot"
 
 export function TagField({ task, change }: { task: Task; change: (changes: Fields) => void }) {
   const { t } = useSaying()

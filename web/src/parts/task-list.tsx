@@ -10,6 +10,8 @@ import { type Saying, sayDate, sayRest, sayTime } from "@/text/say"
 import { type RowGiven, TaskRow } from "./task-row"
 import { useListKeys } from "./list-keys"
 
+// The next page is asked for this many rows before its first is needed.
+const AHEAD = 25
 const HEIGHT = { task: 48, heading: 68, now: 24 }
 
 export type Picked = { ids: ReadonlySet<string>; set: (ids: ReadonlySet<string>) => void }
@@ -21,14 +23,16 @@ export function TaskList({ list, spec, scroller, picked, open, toggle, show }: G
   const rows = useMemo(() => rowsOf(list.tasks, spec.view, at), [list.tasks, spec.view, at])
   const words = useMemo(() => wordsOf(spec.q), [spec.q])
   const { top, margin } = useMargin(scroller)
+  // One function for one list: a new one makes the virtualizer measure every row anew.
+  const keyOf = useCallback((n: number) => rows[n]!.key, [rows])
   const virtual = useVirtualizer({
     count: rows.length, getScrollElement: () => scroller.current, estimateSize: (n) => HEIGHT[rows[n]!.kind], overscan: 12,
-    getItemKey: (n) => rows[n]!.key, scrollMargin: margin,
+    getItemKey: keyOf, scrollMargin: margin,
   })
   const shown = virtual.getVirtualItems()
   const last = shown.at(-1)?.index ?? 0
   useEffect(() => {
-    if (list.more && last >= rows.length - 100) list.loadMore()
+    if (list.ready && list.more && last >= rows.length - AHEAD) list.loadMore()
   }, [last, rows.length, list])
   const select = useSelect(list.tasks, picked)
   const showTask = useCallback((task: Task) => show(task.id), [show])

@@ -6,7 +6,7 @@ import { dueTime, isOverdue } from "@/data/spec"
 import { type Saying, sayDate, sayDue, sayTime } from "@/text/say"
 import { dueDate } from "@/data/spec"
 import { Highlighted } from "./highlighted"
-import { TagDot } from "./sidebar"
+import { TagDot } from "./tag-dot"
 
 export type RowGiven = {
   task: Task

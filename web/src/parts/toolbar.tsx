@@ -1,6 +1,6 @@
 /** Search as one types, filters, order, and a view worth keeping; all of it stands in the address. */
 import { ArrowDownUp, Bookmark, ListFilter, Search, X } from "lucide-react"
-import { type ReactNode, useEffect, useRef, useState } from "react"
+import { type ReactNode, memo, useEffect, useRef, useState } from "react"
 import { Refusal } from "@/api/client"
 import { saveView } from "@/data/aside"
 import { useWords } from "@/data/language"
@@ -10,7 +10,7 @@ import { type Spec, isNarrowed, writeSpec } from "@/data/spec"
 import { FilterLine } from "./filter-line"
 import { LateMenu } from "./late-menu"
 
-export function Toolbar({ refusal }: { refusal: Refusal | null }) {
+export const Toolbar = memo(function Toolbar({ refusal }: { refusal: Refusal | null }) {
   const { spec, show } = usePlace()
   const [expert, setExpert] = useState(false)
   return (
@@ -23,7 +23,7 @@ export function Toolbar({ refusal }: { refusal: Refusal | null }) {
       <Chips />
     </div>
   )
-}
+})
 
 const load = () => import("./toolbar-menus")
 
@@ -38,13 +38,10 @@ function Menus({ expert }: { expert: () => void }) {
   )
 }
 
-const PAUSE_MS = 40
-
 function SearchField() {
   const t = useWords()
   const { spec, show } = usePlace()
   const [text, setText] = useState(spec.q)
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
   const field = useRef<HTMLInputElement>(null)
   // The address follows what is typed, and never overtakes it.
   useEffect(() => {
@@ -52,9 +49,8 @@ function SearchField() {
   }, [spec.q])
   const change = (q: string) => {
     setText(q)
-    clearTimeout(timer.current)
     // From today's few tasks a search goes to all of them.
-    timer.current = setTimeout(() => show({ q, ...(q.trim() && !spec.q.trim() ? { view: "all" } : {}) }, true), PAUSE_MS)
+    show({ q, ...(q.trim() && !spec.q.trim() ? { view: "all" } : {}) }, true)
   }
   return (
     <div className="relative flex-1">
