@@ -168,12 +168,16 @@ function watchSearch(words) {
         const look = () => {
           const rows = [...document.querySelectorAll("[data-task]")]
           const fits = rows.length > 0 && rows.every((row) => words.every((word) => row.textContent.includes(word)))
-          if (fits && !first) first = performance.now() - event.timeStamp
-          if (fits && document.querySelector("#main [role=group][aria-busy=false]")) done({ first, whole: performance.now() - event.timeStamp })
-          else requestAnimationFrame(look)
+          const answered = fits && document.querySelector("#main [role=group][aria-busy=false]")
+          requestAnimationFrame(() => {
+            // The frame in which it was seen is on screen by now.
+            const now = performance.now() - event.timeStamp
+            if (fits && !first) first = now
+            if (answered) done({ first, whole: now })
+            else look()
+          })
         }
-        // The frame after the one in which it is seen shows it.
-        requestAnimationFrame(() => requestAnimationFrame(look))
+        requestAnimationFrame(look)
       }, { once: true, capture: true })
     })
   }, words)

@@ -2,18 +2,21 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query"
 import { useMemo } from "react"
 import { type Refusal, get } from "@/api/client"
-import type { Page, Task } from "@/api/shapes"
+import type { FoundTask, Highlight, Page, Task } from "@/api/shapes"
 import { arrange } from "./arrange"
 import { type Desk, useClock, useDesk } from "./desk"
 import { keepOrRecall } from "./kept"
 import { type Spec, askFor, compareBy, matches, sortOf, stillMatches, writeSpec } from "./spec"
 
-type Piece = { ids: string[]; cursor: string | null; clock: number }
+/** Where the words were found, and in which version of the task. */
+export type Marks = ReadonlyMap<string, Highlight & { version: number }>
+type Piece = { ids: string[]; cursor: string | null; clock: number; marks: Marks }
 export type List = {
   tasks: Task[]
   /** Whether these are the server's answer, and no longer what the page knows itself or had before. */
   ready: boolean
   more: boolean
+  marks: Marks
   loading: boolean
   loadMore: () => void
   refusal: Refusal | null
@@ -31,7 +34,7 @@ export function useList(spec: Spec): List {
       const asked = known.clock
       const page = await fetchPage(spec, question, pageParam, signal)
       known.learn(page.items)
-      return { ids: page.items.map((task) => task.id), cursor: page.next_cursor, clock: asked }
+      return { ids: page.items.map((task) => task.id), cursor: page.next_cursor, clock: asked, marks: marksOf(page.items) }
     },
     initialPageParam: "",
     getNextPageParam: (last) => last.cursor,
@@ -45,8 +48,10 @@ export function useList(spec: Spec): List {
     const guessed = waiting ? guess(pieces ?? [], spec, desk) : []
     return guessed.length > 0 ? guessed : place(pieces ?? [], spec, desk)
   }, [pieces, waiting, clock, spec, desk])
+  const marks = useMemo(() => new Map(waiting ? [] : pieces?.flatMap((piece) => [...piece.marks])), [pieces, waiting])
   return {
     tasks,
+    marks,
     ready: query.isSuccess && !waiting,
     more: query.hasNextPage,
     loading: query.isFetching,
@@ -55,8 +60,12 @@ export function useList(spec: Spec): List {
   }
 }
 
-function fetchPage(spec: Spec, question: string, cursor: string, signal: AbortSignal): Promise<Page<Task>> {
-  const fetched = () => get<Page<Task>>(`/v1/tasks?${question}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`, signal)
+function marksOf(items: readonly FoundTask[]): Marks {
+  return new Map(items.flatMap(({ id, highlight, version }) => (highlight ? [[id, { ...highlight, version }] as const] : [])))
+}
+
+function fetchPage(spec: Spec, question: string, cursor: string, signal: AbortSignal): Promise<Page<FoundTask>> {
+  const fetched = () => get<Page<FoundTask>>(`/v1/tasks?${question}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`, signal)
   // Lists are kept for a start without a network; what is typed passes.
   return cursor || spec.q.trim() ? fetched() : keepOrRecall(writeSpec(spec).toString(), fetched)
 }

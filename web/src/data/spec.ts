@@ -157,8 +157,8 @@ function textOf(task: Task): string {
   return text
 }
 
-// These are written without spaces between words.
-const UNSPACED = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]/u
+// These are written without spaces between words, so each letter may begin one.
+export const UNSPACED = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]/u
 
 function containsWords(task: Task, words: readonly string[]): boolean {
   if (words.length === 0) return true

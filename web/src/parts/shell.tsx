@@ -17,7 +17,7 @@ const KeySheet = dynamic(() => import("./key-sheet"))
 
 const GO: Record<string, string> = {
   "g t": "/", "g u": "/?view=upcoming", "g o": "/?view=overdue", "g d": "/?view=done", "g a": "/?view=all",
-  "g w": "/week", "g m": "/month", "g b": "/board", "g s": "/settings",
+  "g w": "/week", "g m": "/month", "g b": "/board", "g r": "/reminders", "g s": "/settings",
 }
 
 export function Shell({ children, link }: { children: ReactNode; link: LetterLink | null }) {

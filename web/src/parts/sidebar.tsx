@@ -1,15 +1,17 @@
 /** Where one can go: lists, tags, saved views, the operators' rooms; beside the page. */
-import { Bookmark, CalendarClock, CalendarDays, CalendarRange, CircleCheck, CircleHelp, Clock3, Columns3, Cpu, History, Inbox, MailX, Settings, Sun, X } from "lucide-react"
+import { Bell, Bookmark, CalendarClock, CalendarDays, CalendarRange, CircleCheck, CircleHelp, Clock3, Columns3, Cpu, History, Inbox, MailX, MoreHorizontal, Settings, Sun, Users } from "lucide-react"
 import type { LucideIcon } from "lucide-react"
 import Link from "next/link"
 import { type ReactNode, memo } from "react"
-import { forgetView, useSavedViews, useTags } from "@/data/aside"
 import { useDesk } from "@/data/desk"
 import { useWords } from "@/data/language"
 import { useList } from "@/data/list"
 import { PLAIN, usePlace } from "@/data/place"
 import { type View, isOverdue, writeSpec } from "@/data/spec"
+import { useTags } from "@/data/tags"
+import { asSpec, useSavedViews } from "@/data/views"
 import { Connection } from "./connection"
+import { LateMenu } from "./late-menu"
 import { Mark } from "./mark"
 import { TagDot } from "./tag-dot"
 import { Unsaved } from "./unsaved"
@@ -82,7 +84,7 @@ function Tags() {
   if (tags.length === 0) return null
   return (
     <section className="grid gap-0.5">
-      <h2 className="eyebrow mb-1 px-3">{t.nav.tags}</h2>
+      <h2 className="mb-1 px-3"><Link href="/tags" aria-label={t.nav.manageTags} className="eyebrow hover:text-ink hover:underline">{t.nav.tags}</Link></h2>
       {tags.map(({ name, count }) => (
         <Way key={name} href={`/?${writeSpec({ ...PLAIN, view: "all", status: "open", tags: [name] })}`} here={path === "/" && spec.tags.length === 1 && spec.tags[0] === name} tag={name} count={count}>{name}</Way>
       ))}
@@ -95,16 +97,19 @@ function SavedViews() {
   const views = useSavedViews()
   const { path, spec } = usePlace()
   if (views.length === 0) return null
-  const current = writeSpec(spec).toString()
+  const current = path === "/" ? writeSpec(spec).toString() : null
   return (
     <section className="grid gap-0.5">
       <h2 className="eyebrow mb-1 px-3">{t.nav.saved}</h2>
-      {views.map(({ name, query }) => (
-        <div key={name} className="group relative">
-          <Way href={`/?${query}`} here={path === "/" && query === current} Icon={Bookmark}>{name}</Way>
-          <button aria-label={t.search.forget(name)} onClick={() => forgetView(name)} className="icon-button absolute top-0.5 right-0.5 opacity-0 group-hover:opacity-100 focus:opacity-100"><X size={14} /></button>
-        </div>
-      ))}
+      {views.map((view) => {
+        const address = writeSpec(asSpec(view.query)).toString()
+        return (
+          <div key={view.id} className="group relative">
+            <Way href={`/?${address}`} here={address === current} Icon={Bookmark}>{view.name}</Way>
+            <LateMenu name={t.saved.menu(view.name)} bare icon={<MoreHorizontal size={16} />} active={false} className="icon-button absolute top-0 right-0 opacity-0 group-hover:opacity-100 focus:opacity-100 aria-expanded:opacity-100" load={() => import("./view-menu").then(({ ViewMenu }) => ViewMenu)} given={{ view }} />
+          </div>
+        )
+      })}
     </section>
   )
 }
@@ -116,11 +121,13 @@ function Operators() {
   return (
     <section className="grid gap-0.5">
       {user.roles.includes("admin") && <h2 className="eyebrow mb-1 px-3">{t.nav.operators}</h2>}
+      <Way href="/reminders" here={path === "/reminders"} Icon={Bell}>{t.nav.reminders}</Way>
       <Way href="/audit" here={path === "/audit"} Icon={History}>{t.nav.audit}</Way>
       {user.roles.includes("admin") && (
         <>
           <Way href="/machine" here={path === "/machine"} Icon={Cpu}>{t.nav.machine}</Way>
           <Way href="/letters" here={path === "/letters"} Icon={MailX}>{t.nav.letters}</Way>
+          <Way href="/users" here={path === "/users"} Icon={Users}>{t.nav.users}</Way>
         </>
       )}
     </section>

@@ -2,7 +2,7 @@
 import { X } from "lucide-react"
 import { type KeyboardEvent, useState } from "react"
 import type { Task } from "@/api/shapes"
-import { useTags } from "@/data/aside"
+import { useTags } from "@/data/tags"
 import { useSaying } from "@/data/desk"
 import type { Fields } from "@/data/writes"
 import { TagDot } from "./tag-dot"

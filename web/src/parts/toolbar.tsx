@@ -2,11 +2,12 @@
 import { ArrowDownUp, Bookmark, ListFilter, Search, X } from "lucide-react"
 import { type ReactNode, memo, useEffect, useRef, useState } from "react"
 import { Refusal } from "@/api/client"
-import { saveView } from "@/data/aside"
+import { useAttempt } from "@/data/attempt"
 import { useWords } from "@/data/language"
 import { useNotices } from "@/data/notices"
 import { PLAIN, usePlace } from "@/data/place"
-import { type Spec, isNarrowed, writeSpec } from "@/data/spec"
+import { type Spec, isNarrowed } from "@/data/spec"
+import { asQuery, useSavedViews, useViews } from "@/data/views"
 import { FilterLine } from "./filter-line"
 import { LateMenu } from "./late-menu"
 
@@ -98,15 +99,21 @@ function Chip({ clear, children }: { clear: () => void; children: ReactNode }) {
 function SaveView() {
   const t = useWords()
   const { spec } = usePlace()
+  const kept = useSavedViews()
+  const views = useViews()
+  const attempt = useAttempt()
   const { tell } = useNotices()
   const [name, setName] = useState<string | null>(null)
   if (name === null) return <button className="quiet min-h-8" onClick={() => setName("")}><Bookmark size={15} />{t.search.save}</button>
-  const save = () => {
-    if (name.trim()) {
-      saveView({ name: name.trim(), query: writeSpec(spec).toString() })
-      tell({ text: t.search.saved(name.trim()) })
-    }
+  const save = async () => {
     setName(null)
+    const wanted = name.trim()
+    if (!wanted) return
+    // The same name is the same view, with what is on screen now.
+    const same = kept.find((view) => view.name.toLowerCase() === wanted.toLowerCase())
+    const work = () => (same ? views.change(same.id, { query: asQuery(spec) }) : views.create(wanted, asQuery(spec)))
+    const undo = same && (() => void attempt(() => views.change(same.id, { query: same.query })))
+    if (await attempt(work)) tell({ text: t.search.saved(wanted), undo })
   }
-  return <input autoFocus className="field w-44 py-1" aria-label={t.search.saveName} placeholder={t.search.saveName} maxLength={60} value={name} onChange={(event) => setName(event.target.value)} onBlur={save} onKeyDown={(event) => (event.key === "Enter" ? save() : event.key === "Escape" && setName(null))} />
+  return <input autoFocus className="field w-44 py-1" aria-label={t.search.saveName} placeholder={t.search.saveName} maxLength={100} value={name} onChange={(event) => setName(event.target.value)} onBlur={() => void save()} onKeyDown={(event) => (event.key === "Enter" ? void save() : event.key === "Escape" && setName(null))} />
 }

@@ -9,6 +9,7 @@ import { useKeys } from "@/data/keys"
 import { type List, useList } from "@/data/list"
 import { usePlace } from "@/data/place"
 import { type Spec, isNarrowed } from "@/data/spec"
+import { Empty } from "@/parts/empty"
 import { Failed } from "@/parts/failed"
 import { QuickAdd } from "@/parts/quick-add"
 import { TaskList } from "@/parts/task-list"
@@ -72,13 +73,4 @@ function Body({ list, spec, children }: { list: List; spec: Spec; children: Reac
   if (list.tasks.length === 0 && !list.ready) return connection === "lost" ? <Empty words={[t.connection.lost, t.connection.offline]} /> : <p className="sr-only" role="status">{t.search.loading}</p>
   if (list.tasks.length === 0) return <Empty words={isNarrowed(spec) ? t.empty.search : t.empty[spec.view]} />
   return <>{children}</>
-}
-
-export function Empty({ words: [title, more] }: { words: string[] }) {
-  return (
-    <div className="px-3 pt-16 md:pl-24">
-      <p className="display text-xl">{title}</p>
-      <p className="mt-1 max-w-sm text-soft">{more}</p>
-    </div>
-  )
 }
