@@ -244,25 +244,6 @@ story("notifications: the service worker shows a reminder, and its button comple
   await until(async () => (await shown()).length === 0, "and the notification gone")
 })
 
-// --- people --------------------------------------------------------------------------------------
-
-story("an admin finds a person, gives a right, and takes it back", async (page, world) => {
-  await world.device()
-  const admin = await world.open()
-  await logIn(admin, "admin@example.com", PASSWORD)
-  await admin.goto(at("/users"))
-  await admin.getByLabel("Name or e-mail address").fill(world.email)
-  const rights = admin.getByRole("group", { name: /^Rights of/ })
-  await until(async () => (await rights.count()) === 1, "one person is found")
-  await rights.getByLabel("Reads the audit").check()
-  const ask = await world.device()
-  await until(async () => (await ask("GET", "/v1/me")).roles.includes("auditor"), "the right holds")
-  await admin.getByRole("button", { name: "Undo" }).click()
-  await until(async () => !(await ask("GET", "/v1/me")).roles.includes("auditor"), "and is taken back")
-  await page.goto(at("/users"))
-  await page.getByText("This needs the role of an admin.").waitFor()
-})
-
 // --- by thumb ------------------------------------------------------------------------------------
 
 story("on a phone: search, an expression's error, tags and reminders fit", async (page, world) => {

@@ -1,5 +1,5 @@
 /** Where one can go: lists, tags, saved views, the operators' rooms; beside the page. */
-import { Bell, Bookmark, CalendarClock, CalendarDays, CalendarRange, CircleCheck, CircleHelp, Clock3, Columns3, Cpu, History, Inbox, MailX, MoreHorizontal, Settings, Sun, Users } from "lucide-react"
+import { Bell, Bookmark, CalendarClock, CalendarDays, CalendarRange, CircleCheck, CircleHelp, Clock3, Columns3, Cpu, History, Inbox, MailX, MoreHorizontal, Settings, Sun } from "lucide-react"
 import type { LucideIcon } from "lucide-react"
 import Link from "next/link"
 import { type ReactNode, memo } from "react"
@@ -127,7 +127,6 @@ function Operators() {
         <>
           <Way href="/machine" here={path === "/machine"} Icon={Cpu}>{t.nav.machine}</Way>
           <Way href="/letters" here={path === "/letters"} Icon={MailX}>{t.nav.letters}</Way>
-          <Way href="/users" here={path === "/users"} Icon={Users}>{t.nav.users}</Way>
         </>
       )}
     </section>
