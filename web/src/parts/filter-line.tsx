@@ -46,13 +46,13 @@ export function FilterLine({ filter, change, refusal, close }: Given) {
     change(text.trim())
   }
   return (
-    <div className="relative">
-      <div className="flex items-center gap-1">
+    <div>
+      <div className="relative flex items-center gap-1">
         <input ref={input} autoFocus={!filter} value={text} onChange={(event) => write(event.target.value, event.target.selectionStart)} onSelect={(event) => document.activeElement === event.currentTarget && cursor !== null && setCursor(event.currentTarget.selectionStart)} onFocus={(event) => setCursor(event.target.selectionStart)} onBlur={leave} onKeyDown={press} spellCheck={false} autoCapitalize="off" autoComplete="off" role="combobox" aria-autocomplete="list" aria-expanded={offers.length > 0} aria-controls={`${id}offers`} aria-activedescendant={chosen >= 0 ? `${id}${chosen}` : undefined} aria-invalid={Boolean(refusal)} aria-describedby={refusal ? `${id}fault` : undefined} aria-label={t.search.expression} placeholder={t.search.example} maxLength={2000} className="field font-mono text-sm" />
         <button className="icon-button" aria-label={t.search.noExpression} onClick={() => { change(""); close() }}><X size={16} /></button>
+        {offers.length > 0 && <Offers id={id} offers={offers} chosen={chosen} accept={accept} />}
       </div>
-      {offers.length > 0 && <Offers id={id} offers={offers} chosen={chosen} accept={accept} />}
-      {refusal && filter && <Fault id={`${id}fault`} filter={filter} refusal={refusal} />}
+      {refusal && filter && filter === text.trim() && <Fault id={`${id}fault`} filter={filter} refusal={refusal} />}
     </div>
   )
 }

@@ -128,7 +128,7 @@ function Digest({ choices: { digest }, save }: Given) {
   const t = useWords()
   return (
     <Toggle label={t.choices.digest} explain={t.choices.digestExplain} on={Boolean(digest)} flip={() => save({ digest: digest ? null : "07:00" })}>
-      {digest && <TimeOfDay label={t.due.time} value={digest} save={(time) => save({ digest: time })} />}
+      {digest && <TimeOfDay label={t.due.time} value={digest.slice(0, 5)} save={(time) => save({ digest: time })} />}
     </Toggle>
   )
 }

@@ -56,7 +56,7 @@ function Calendar({ title, days, month, step, most }: Given) {
           <button className="icon-button" aria-label={t.calendar.next} onClick={() => step(1)}><ChevronRight size={19} /></button>
         </header>
         <Dragging saying={saying}>
-          <div role="group" aria-label={heading} className={`grid flex-1 gap-px overflow-hidden rounded-xl border border-line bg-line md:grid-cols-7 ${title === "week" ? "" : "shrink-0 md:auto-rows-[minmax(min-content,1fr)]"}`}>
+          <div role="group" aria-label={heading} className={`grid gap-px overflow-hidden rounded-xl border border-line bg-line md:flex-1 md:grid-cols-7 ${title === "week" ? "max-md:flex-1" : "shrink-0 md:auto-rows-[minmax(min-content,1fr)]"}`}>
             {days.map((day, n) => <Day key={day} day={day} named={n < 7} faded={Boolean(month && !day.startsWith(month))} tall={title === "week"} tasks={byDay.get(day) ?? []} saying={saying} show={openTask} most={most} />)}
           </div>
         </Dragging>
