@@ -56,12 +56,11 @@ function Line({ text, setText, found }: { text: string; setText: (text: string) 
   useEffect(() => {
     if (backdrop.current && input.current) backdrop.current.scrollLeft = input.current.scrollLeft
   }, [text])
-  const shape = "col-start-1 row-start-1 w-full py-3.5 pr-24 pl-12 text-lg leading-7"
   return (
     <div className="group grid items-center rounded-xl border border-line bg-raised transition-colors focus-within:border-accent">
       <Plus size={20} aria-hidden="true" className="pointer-events-none z-1 col-start-1 row-start-1 ml-4 text-accent" />
-      <div ref={backdrop} aria-hidden="true" className={`${shape} overflow-hidden whitespace-pre text-transparent`}>{marks(text, found)}</div>
-      <input ref={input} id="quick-add" value={text} maxLength={2000} autoComplete="off" enterKeyHint="done" dir="auto" aria-label={t.add.label} aria-describedby="quick-add-hint" placeholder={t.add.placeholder} onChange={(event) => setText(event.target.value)} onScroll={(event) => backdrop.current && (backdrop.current.scrollLeft = event.currentTarget.scrollLeft)} onKeyDown={(event) => event.key === "Escape" && (text ? setText("") : event.currentTarget.blur())} className={`${shape} z-1 bg-transparent outline-none`} />
+      <div ref={backdrop} aria-hidden="true" className="col-start-1 row-start-1 my-3.5 mr-24 ml-12 overflow-hidden text-lg leading-7 whitespace-pre text-transparent">{marks(text, found)}</div>
+      <input ref={input} id="quick-add" value={text} maxLength={2000} autoComplete="off" enterKeyHint="done" dir="auto" aria-label={t.add.label} aria-describedby="quick-add-hint" placeholder={t.add.placeholder} onChange={(event) => setText(event.target.value)} onScroll={(event) => backdrop.current && (backdrop.current.scrollLeft = event.currentTarget.scrollLeft)} onKeyDown={(event) => event.key === "Escape" && (text ? setText("") : event.currentTarget.blur())} className="z-1 col-start-1 row-start-1 w-full bg-transparent py-3.5 pr-24 pl-12 text-lg leading-7 outline-none" />
       {text.trim() !== "" && <button className="primary z-2 col-start-1 row-start-1 mr-2.5 justify-self-end"><span>{t.add.add}</span><CornerDownLeft size={15} aria-hidden="true" className="max-md:hidden" /></button>}
     </div>
   )
