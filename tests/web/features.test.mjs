@@ -244,6 +244,32 @@ story("notifications: the service worker shows a reminder, and its button comple
   await until(async () => (await shown()).length === 0, "and the notification gone")
 })
 
+// --- times ---------------------------------------------------------------------------------------
+
+story("a task starts, reminds from its start and after it is due, and its time follows the person", async (page, world) => {
+  const ask = await world.device()
+  await add(page, "pack tomorrow 10:00")
+  await page.goto(at("/?view=all"))
+  await row(page, "pack").getByRole("button").click()
+  const panel = page.getByRole("complementary")
+  await panel.getByRole("group", { name: "Start" }).getByRole("button").first().click()
+  await page.getByRole("button", { name: "Today", exact: true }).click()
+  await page.keyboard.press("Escape")
+  const remind = async (name) => {
+    await panel.getByRole("group", { name: "Reminders" }).getByText("Add a reminder").click()
+    await page.getByRole("menuitem", { name }).click()
+  }
+  await remind("1 hour before the start")
+  await remind("30 minutes after")
+  await panel.getByRole("group", { name: "Due" }).getByRole("button").first().click()
+  await page.getByLabel("The same time of day wherever I am").check()
+  await until(async () => {
+    const [task] = (await ask("GET", "/v1/tasks")).items
+    const reminders = task.reminders.map(({ before, relative_to: base }) => `${before} ${base ?? "due"}`).sort().join()
+    return task.start_on && task.floating && reminders === "-PT30M due,PT1H start"
+  }, "start, reminders and floating arrive")
+})
+
 // --- by thumb ------------------------------------------------------------------------------------
 
 story("on a phone: search, an expression's error, tags and reminders fit", async (page, world) => {

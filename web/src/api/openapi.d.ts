@@ -1122,70 +1122,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/views": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List Views
-         * @description A person's views in their order; at most 100 exist, so all are on one page.
-         */
-        get: operations["list_views_v1_views_get"];
-        put?: never;
-        /** Create View */
-        post: operations["create_view_v1_views_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/views/{view_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Read View */
-        get: operations["read_view_v1_views__view_id__get"];
-        put?: never;
-        post?: never;
-        /** Delete View */
-        delete: operations["delete_view_v1_views__view_id__delete"];
-        options?: never;
-        head?: never;
-        /**
-         * Change View
-         * @description Changes what is sent; a `query` is replaced whole.
-         */
-        patch: operations["change_view_v1_views__view_id__patch"];
-        trace?: never;
-    };
-    "/v1/filters/complete": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Complete Filter
-         * @description What may stand at `position` (the end, where none is given): each item's `text` takes the
-         *     place of what stands from `from` to there. Positions count UTF-16 code units.
-         */
-        get: operations["complete_filter_v1_filters_complete_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1243,17 +1179,6 @@ export interface components {
         ChangeUser: {
             /** Roles */
             roles: ("user" | "auditor" | "admin")[];
-        };
-        /**
-         * ChangeView
-         * @description What is sent is changed.
-         */
-        ChangeView: {
-            /** Name */
-            name?: string | null;
-            query?: components["schemas"]["TaskChoice"] | null;
-            /** Position */
-            position?: number | null;
         };
         /** ChannelPage */
         ChannelPage: {
@@ -1336,17 +1261,6 @@ export interface components {
             [key: string]: unknown;
         };
         /**
-         * NewView
-         * @description `position` is where it stands among the others; without one it is the last.
-         */
-        NewView: {
-            /** Name */
-            name: string;
-            query: components["schemas"]["TaskChoice"];
-            /** Position */
-            position?: number | null;
-        };
-        /**
          * PushKey
          * @description What a browser subscribes with.
          */
@@ -1407,32 +1321,6 @@ export interface components {
              */
             timezone: string;
         };
-        /**
-         * TaskChoice
-         * @description Which tasks, in which order: what a view keeps.
-         */
-        TaskChoice: {
-            /** Status */
-            status?: ("open" | "done" | "cancelled") | null;
-            /** Priority */
-            priority?: ("high" | "medium" | "low" | "none") | null;
-            /**
-             * Tag
-             * @default []
-             */
-            tag: string[];
-            /**
-             * Any Tag
-             * @default []
-             */
-            any_tag: string[];
-            /** Q */
-            q?: string | null;
-            /** Filter */
-            filter?: string | null;
-            /** Sort */
-            sort?: string | null;
-        };
         /** UserPage */
         UserPage: {
             /** Items */
@@ -1485,41 +1373,11 @@ export interface components {
             email?: string | null;
         };
         /**
-         * View
-         * @description A view as the API shows it; its `query` holds what is asked for and nothing else.
-         */
-        View: {
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
-            /** Name */
-            name: string;
-            query: components["schemas"]["TaskChoice"];
-            /** Position */
-            position: number;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /**
-             * Updated At
-             * Format: date-time
-             */
-            updated_at: string;
-        };
-        /** ViewPage */
-        ViewPage: {
-            /** Items */
-            items: components["schemas"]["View"][];
-            /** Next Cursor */
-            next_cursor: string | null;
-        };
-        /**
          * Task
          * @description A task as API.md shows it; `task_data` of every task event has the same shape.
+         *
+         *         A start, and that it is `floating` (its wall-clock times follow the person's zone), are shown
+         *         only where it has them.
          */
         Task: {
             id: string;
@@ -1559,6 +1417,10 @@ export interface components {
             /** @default null */
             completed_at: string | null;
             created_by: string;
+            start_at?: string;
+            /** Format: date */
+            start_on?: string;
+            floating?: boolean;
         };
         /**
          * Recurrence
@@ -1602,9 +1464,10 @@ export interface components {
          * Reminder
          * @description When to tell a person: `before` the due time (ISO 8601 duration) or `at` an instant.
          *
-         *         `channels` holds channel kinds; empty, or `defaults`, means the person's own choice. `repeat`
-         *         is the pause after which it comes again until the task is done, `escalate` the wait for an
-         *         answer before the next channel is tried. What is not used is not shown.
+         *         A negative `before` is after; `relative_to` is shown where it counts from the start. `channels`
+         *         holds channel kinds; empty, or `defaults`, means the person's own choice. `repeat` is the pause
+         *         after which it comes again until the task is done, `escalate` the wait for an answer before the
+         *         next channel is tried. What is not used is not shown.
          */
         Reminder: {
             id: string;
@@ -1617,6 +1480,8 @@ export interface components {
             defaults?: boolean;
             repeat?: string;
             escalate?: string;
+            /** @enum {unknown} */
+            relative_to?: "due" | "start";
         };
         /**
          * TaskInput
@@ -1630,7 +1495,10 @@ export interface components {
             tags?: string[] | null;
             due_at?: string | null;
             due_on?: string | null;
+            start_at?: string | null;
+            start_on?: string | null;
             timezone?: string | null;
+            floating?: boolean | null;
             recurrence?: Record<string, never> | null;
             reminders?: Record<string, never>[] | null;
         };
@@ -1707,6 +1575,7 @@ export interface components {
             quiet_hours?: components["schemas"]["QuietHours"] | null;
             late?: ("drop" | "send") | null;
             late_after?: string | null;
+            digest?: string | null;
         };
         /**
          * QuietHours
@@ -2390,12 +2259,12 @@ export interface operations {
                 priority?: ("high" | "medium" | "low" | "none") | null;
                 tag?: string[];
                 any_tag?: string[];
-                q?: string | null;
-                filter?: string | null;
-                sort?: string | null;
                 due_after?: string | null;
                 due_before?: string | null;
                 series_id?: string | null;
+                q?: string | null;
+                filter?: string | null;
+                sort?: string;
                 limit?: string | null;
                 cursor?: string | null;
             };
@@ -3689,190 +3558,6 @@ export interface operations {
             path: {
                 dead_letter_id: string;
             };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    list_views_v1_views_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ViewPage"];
-                };
-            };
-        };
-    };
-    create_view_v1_views_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewView"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["View"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    read_view_v1_views__view_id__get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                view_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["View"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    delete_view_v1_views__view_id__delete: {
-        parameters: {
-            query?: never;
-            header?: {
-                "if-match"?: string | null;
-            };
-            path: {
-                view_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    change_view_v1_views__view_id__patch: {
-        parameters: {
-            query?: never;
-            header?: {
-                "if-match"?: string | null;
-            };
-            path: {
-                view_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ChangeView"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["View"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    complete_filter_v1_filters_complete_get: {
-        parameters: {
-            query?: {
-                filter?: string;
-                position?: number | null;
-            };
-            header?: never;
-            path?: never;
             cookie?: never;
         };
         requestBody?: never;

@@ -3,13 +3,17 @@ import type { components } from "./openapi"
 
 type Schemas = components["schemas"]
 
-export type Task = Required<Omit<Schemas["Task"], "recurrence" | "reminders">> & {
+export type Task = Required<Omit<Schemas["Task"], "recurrence" | "reminders" | "start_at" | "start_on" | "floating">> & {
+  /** Shown only where a task has them. */
+  start_at?: string | null
+  start_on?: string | null
+  floating?: boolean | null
   recurrence: Recurrence | null
   reminders: Reminder[]
 }
 export type TaskInput = Schemas["TaskInput"]
 export type Recurrence = Schemas["Recurrence"]
-export type Reminder = { id?: string; before?: string | null; at?: string | null; channels?: string[] }
+export type Reminder = { id?: string; /** A negative duration is after. */ before?: string | null; relative_to?: "start" | "due"; at?: string | null; channels?: string[] }
 export type Priority = Task["priority"]
 export type Status = Task["status"]
 export type Scope = "this" | "following" | "all"

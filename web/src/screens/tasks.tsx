@@ -56,12 +56,15 @@ export function Tasks() {
 
 function Title({ spec, list }: { spec: Spec; list: List }) {
   const saying = useSaying()
+  // A number that flickers with every key tells nothing: the last answer's stays until the next.
+  const count = useRef("")
+  if (list.ready) count.current = list.tasks.length > 0 ? saying.t.search.shown(list.tasks.length, list.more) : ""
   const name = spec.view === "all" && spec.tags.length === 1 ? `#${spec.tags[0]}` : saying.t.views[spec.view]
   return (
     <header className="px-1 md:px-3">
       <Head><title>{`${name} · TaskFlow`}</title></Head>
       <h1 className="display text-4xl leading-none" dir="auto">{name}</h1>
-      <p className="mt-2.5 min-h-6 text-soft">{spec.view === "today" ? sayLongDate(saying.at.today, saying) : list.ready && list.tasks.length > 0 && saying.t.search.shown(list.tasks.length, list.more)}</p>
+      <p className="mt-2.5 min-h-6 text-soft">{spec.view === "today" ? sayLongDate(saying.at.today, saying) : count.current}</p>
     </header>
   )
 }

@@ -51,6 +51,9 @@ describe("words", () => {
   it("says the instants of a sentence in the person's zone", () => {
     expect(sayInstants("It was sent at 2026-11-23T10:00:00.25Z, in time.", saying)).toBe("It was sent at 23 Nov 2026, 11:00, in time.")
   })
+  it("says what comes after, and what counts from the start", () => {
+    expect([sayBefore("-PT30M", saying), sayBefore("PT1H", saying, "start"), sayBefore("PT0S", saying, "start")]).toEqual(["30 minutes after", "1 hour before the start", "when it starts"])
+  })
   it("says durations", () => {
     expect(["PT0S", "PT30M", "PT1H", "P1D", "P7D"].map((one) => sayBefore(one, saying))).toEqual([
       "when it is due", "30 minutes before", "1 hour before", "1 day before", "7 days before",

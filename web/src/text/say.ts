@@ -139,7 +139,12 @@ export function sayMinutes(duration: string, { t }: Saying): string {
   return minutes > 0 && minutes % 60 === 0 ? t.remind.hours(minutes / 60) : t.remind.minutes(minutes)
 }
 
-export function sayBefore(duration: string, saying: Saying): string {
+/** When a reminder comes: before, at or after what it counts from. */
+export function sayBefore(duration: string, saying: Saying, base: "start" | "due" = "due"): string {
   const { remind } = saying.t
-  return readMinutes(duration) === 0 ? remind.atDue : remind.before(sayMinutes(duration, saying))
+  const after = duration.startsWith("-")
+  const length = after ? duration.slice(1) : duration
+  if (readMinutes(length) === 0) return base === "start" ? remind.atStart : remind.atDue
+  const words = (after ? remind.afterIt : remind.before)(sayMinutes(length, saying))
+  return base === "start" ? remind.ofStart(words) : words
 }

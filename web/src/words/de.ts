@@ -30,12 +30,12 @@ export const de: Words = {
     title: "Titel", close: "Schließen", menu: "Weitere Aktionen", delete: "Löschen", deleteFuture: "Diese und folgende löschen",
     snooze: "In einer Stunde wieder erinnern", skip: "Diese überspringen", cancel: "Aufgabe absagen", gone: "Diese Aufgabe gibt es nicht mehr.", created: "Angelegt", updated: "Geändert", saving: "Wird gespeichert",
   },
-  fields: { title: "Titel", due_at: "Fällig", due_on: "Fällig", timezone: "Zeitzone", priority: "Priorität", tags: "Schlagwörter", notes: "Notizen", recurrence: "Wiederholung", reminders: "Erinnerungen" },
+  fields: { title: "Titel", start_at: "Beginn", start_on: "Beginn", floating: "Folgt der Zone", due_at: "Fällig", due_on: "Fällig", timezone: "Zeitzone", priority: "Priorität", tags: "Schlagwörter", notes: "Notizen", recurrence: "Wiederholung", reminders: "Erinnerungen" },
   status: { open: "Offen", done: "Erledigt", cancelled: "Abgesagt" },
   priority: { high: "Hoch", medium: "Mittel", low: "Niedrig", none: "Keine" },
   due: {
     none: "Kein Datum", today: "Heute", tomorrow: "Morgen", yesterday: "Gestern", overdue: "Überfällig", now: "Jetzt",
-    pick: "Datum wählen", time: "Uhrzeit", clear: "Entfernen", nextWeek: "Nächste Woche", weekend: "Wochenende", zone: (zone) => `in ${zone}`,
+    pick: "Datum wählen", time: "Uhrzeit", clear: "Entfernen", nextWeek: "Nächste Woche", weekend: "Wochenende", noStart: "Jederzeit", floating: "Dieselbe Uhrzeit, wo ich auch bin", zone: (zone) => `in ${zone}`,
   },
   repeat: {
     never: "Wiederholt sich nicht", every: "Alle", on: "Am", ends: "Endet", forever: "Nie", until: "Am", after: "Nach",
@@ -53,7 +53,7 @@ export const de: Words = {
     scope: "Ändern", this: "nur diese", following: "diese und folgende", all: "alle",
   },
   remind: {
-    add: "Erinnerung hinzufügen", atDue: "zur Fälligkeit", before: (words) => `${words} vorher`, remove: "Diese Erinnerung entfernen",
+    add: "Erinnerung hinzufügen", atDue: "zur Fälligkeit", before: (words) => `${words} vorher`, afterIt: (words) => `${words} danach`, atStart: "zum Beginn", ofStart: (words) => `${words} (vom Beginn)`, remove: "Diese Erinnerung entfernen",
     at: (words) => `um ${words}`, needsDate: "Erinnerungen zählen ab der Fälligkeit: Setz ein Datum.",
     minutes: (n) => many(n, "Minute", "Minuten"), hours: (n) => many(n, "Stunde", "Stunden"), days: (n) => many(n, "Tag", "Tage"),
   },

@@ -28,12 +28,12 @@ export const en = {
     title: "Title", close: "Close", menu: "More actions", delete: "Delete", deleteFuture: "Delete this and following",
     snooze: "Remind me again in an hour", skip: "Skip this one", cancel: "Cancel task", gone: "This task is gone.", created: "Created", updated: "Changed", saving: "Saving",
   },
-  fields: { title: "Title", due_at: "Due", due_on: "Due", timezone: "Time zone", priority: "Priority", tags: "Tags", notes: "Notes", recurrence: "Repeat", reminders: "Reminders" },
+  fields: { title: "Title", start_at: "Start", start_on: "Start", floating: "Follows the zone", due_at: "Due", due_on: "Due", timezone: "Time zone", priority: "Priority", tags: "Tags", notes: "Notes", recurrence: "Repeat", reminders: "Reminders" },
   status: { open: "Open", done: "Done", cancelled: "Cancelled" },
   priority: { high: "High", medium: "Medium", low: "Low", none: "None" },
   due: {
     none: "No date", today: "Today", tomorrow: "Tomorrow", yesterday: "Yesterday", overdue: "Overdue", now: "Now",
-    pick: "Pick a date", time: "Time", clear: "Clear", nextWeek: "Next week", weekend: "Weekend", zone: (zone: string) => `in ${zone}`,
+    pick: "Pick a date", time: "Time", clear: "Clear", nextWeek: "Next week", weekend: "Weekend", noStart: "Any time", floating: "The same time of day wherever I am", zone: (zone: string) => `in ${zone}`,
   },
   repeat: {
     never: "Does not repeat", every: "Every", on: "On", ends: "Ends", forever: "Never", until: "On", after: "After",
@@ -51,7 +51,7 @@ export const en = {
     scope: "Change", this: "only this one", following: "this and following", all: "all of them",
   },
   remind: {
-    add: "Add a reminder", atDue: "when it is due", before: (words: string) => `${words} before`, remove: "Remove this reminder",
+    add: "Add a reminder", atDue: "when it is due", before: (words: string) => `${words} before`, afterIt: (words: string) => `${words} after`, atStart: "when it starts", ofStart: (words: string) => `${words} the start`, remove: "Remove this reminder",
     at: (words: string) => `at ${words}`, needsDate: "Reminders count from the due date: set one.",
     minutes: (n: number) => many(n, "minute", "minutes"), hours: (n: number) => many(n, "hour", "hours"), days: (n: number) => many(n, "day", "days"),
   },
