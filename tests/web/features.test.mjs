@@ -266,8 +266,27 @@ story("a task starts, reminds from its start and after it is due, and its time f
   await until(async () => {
     const [task] = (await ask("GET", "/v1/tasks")).items
     const reminders = task.reminders.map(({ before, relative_to: base }) => `${before} ${base ?? "due"}`).sort().join()
-    return task.start_on && task.floating && reminders === "-PT30M due,PT1H start"
+    return task.start_at && task.floating && reminders === "-PT30M due,PT1H start"
   }, "start, reminders and floating arrive")
+})
+
+// --- people --------------------------------------------------------------------------------------
+
+story("an admin finds a person, gives a right, and takes it back", async (page, world) => {
+  await world.device()
+  const admin = await world.open()
+  await logIn(admin, "admin@example.com", PASSWORD)
+  await admin.goto(at("/users"))
+  await admin.getByLabel("Name or e-mail address").fill(world.email)
+  const rights = admin.getByRole("group", { name: /^Rights of/ })
+  await until(async () => (await rights.count()) === 1, "one person is found")
+  await rights.getByLabel("Reads the audit").check()
+  const ask = await world.device()
+  await until(async () => (await ask("GET", "/v1/me")).roles.includes("auditor"), "the right holds")
+  await admin.getByRole("button", { name: "Undo" }).click()
+  await until(async () => !(await ask("GET", "/v1/me")).roles.includes("auditor"), "and is taken back")
+  await page.goto(at("/users"))
+  await page.getByText("This needs the role of an admin.").waitFor()
 })
 
 // --- by thumb ------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 /** The tasks of one list: asked of the server in pages, kept in order as changes come. */
-import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query"
-import { useMemo } from "react"
+import { keepPreviousData, useInfiniteQuery, useQueryClient } from "@tanstack/react-query"
+import { useCallback, useMemo } from "react"
 import { type Refusal, get } from "@/api/client"
 import type { FoundTask, Highlight, Page, Task } from "@/api/shapes"
 import { arrange } from "./arrange"
@@ -24,23 +24,8 @@ export type List = {
 
 export function useList(spec: Spec): List {
   const desk = useDesk()
-  const { known, at } = desk
   const clock = useClock()
-  const question = askFor(spec, at).toString()
-  const query = useInfiniteQuery({
-    queryKey: ["tasks", question],
-    queryFn: async ({ pageParam, signal }): Promise<Piece> => {
-      // What changes while the answer is on its way counts as changed since.
-      const asked = known.clock
-      const page = await fetchPage(spec, question, pageParam, signal)
-      known.learn(page.items)
-      return { ids: page.items.map((task) => task.id), cursor: page.next_cursor, clock: asked, marks: marksOf(page.items) }
-    },
-    initialPageParam: "",
-    getNextPageParam: (last) => last.cursor,
-    placeholderData: keepPreviousData,
-    structuralSharing: false,
-  })
+  const query = useInfiniteQuery({ ...questionOf(spec, desk), placeholderData: keepPreviousData })
   const pieces = query.data?.pages
   const waiting = query.isPlaceholderData
   const tasks = useMemo(() => {
@@ -57,6 +42,30 @@ export function useList(spec: Spec): List {
     loading: query.isFetching,
     loadMore: () => void (query.hasNextPage && !query.isFetchingNextPage && query.fetchNextPage()),
     refusal: query.error as Refusal | null,
+  }
+}
+
+/** Asks for a list before it is drawn, so that the answer is on its way while it is. */
+export function useAskAhead(): (spec: Spec) => void {
+  const client = useQueryClient()
+  const desk = useDesk()
+  return useCallback((spec) => void client.prefetchInfiniteQuery(questionOf(spec, desk)), [client, desk])
+}
+
+function questionOf(spec: Spec, { known, at }: Desk) {
+  const question = askFor(spec, at).toString()
+  return {
+    queryKey: ["tasks", question],
+    queryFn: async ({ pageParam, signal }: { pageParam: string; signal: AbortSignal }): Promise<Piece> => {
+      // What changes while the answer is on its way counts as changed since.
+      const asked = known.clock
+      const page = await fetchPage(spec, question, pageParam, signal)
+      known.learn(page.items)
+      return { ids: page.items.map((task) => task.id), cursor: page.next_cursor, clock: asked, marks: marksOf(page.items) }
+    },
+    initialPageParam: "",
+    getNextPageParam: (last: Piece) => last.cursor,
+    structuralSharing: false,
   }
 }
 

@@ -82,6 +82,7 @@ export function askFor(spec: Spec, { zone, today, now }: Here): URLSearchParams 
   for (const tag of spec.tags) query.append("tag", tag)
   if (spec.q.trim()) query.set("q", spec.q.trim())
   if (spec.filter.trim()) query.set("filter", spec.filter.trim())
+  if (spec.q.trim() || spec.filter.trim()) query.set("highlight", "true")
   const midnight = (days: number) => toInstant(addDays(today, days), zone).toISOString()
   if (spec.view === "today") query.set("due_before", midnight(2))
   if (spec.view === "upcoming") query.set("due_after", midnight(0))

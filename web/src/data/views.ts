@@ -47,7 +47,6 @@ const NONE: SavedView[] = []
 
 export function useSavedViews(): SavedView[] {
   const { data } = useQuery({ queryKey: KEY, queryFn: ({ signal }) => get<Page<SavedView>>("/v1/views", signal), refetchOnWindowFocus: true })
-  useUpload(data !== undefined)
   return data?.items ?? NONE
 }
 
@@ -101,10 +100,10 @@ export function readKept(text: string | null): { name: string; query: ViewQuery 
 }
 
 /** Takes them to the server, once; a name that is taken there has been taken there before. */
-function useUpload(ready: boolean): void {
+export function useUpload(): void {
   const client = useQueryClient()
   useEffect(() => {
-    const kept = ready ? localStorage.getItem(KEPT) : null
+    const kept = localStorage.getItem(KEPT)
     if (!kept) return
     const upload = async () => {
       for (const body of readKept(kept)) {
@@ -117,5 +116,5 @@ function useUpload(ready: boolean): void {
     }
     // Without a network they stay until the next start.
     upload().catch(() => {})
-  }, [ready, client])
+  }, [client])
 }

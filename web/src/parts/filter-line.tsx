@@ -1,6 +1,6 @@
 /** The filter language in one line: completion while typing, and the place of an error under the letter that it is about. */
 import { X } from "lucide-react"
-import { type KeyboardEvent, useId, useRef, useState } from "react"
+import { type ChangeEvent, type FocusEvent, type KeyboardEvent, type SyntheticEvent, useId, useRef, useState } from "react"
 import type { Refusal } from "@/api/client"
 import { type Offer, useCompletion } from "@/data/completion"
 import { useWords } from "@/data/language"
@@ -12,6 +12,21 @@ const OPEN = new Set(["field", "operator"])
 export function FilterLine({ filter, change, refusal, close }: Given) {
   const t = useWords()
   const id = useId()
+  const { text, chosen, offers, accept, on } = useWriting(filter, change)
+  return (
+    <div>
+      <div className="relative flex items-center gap-1">
+        <input {...on} autoFocus={!filter} value={text} spellCheck={false} autoCapitalize="off" autoComplete="off" role="combobox" aria-autocomplete="list" aria-expanded={offers.length > 0} aria-controls={`${id}offers`} aria-activedescendant={chosen >= 0 ? `${id}${chosen}` : undefined} aria-invalid={Boolean(refusal)} aria-describedby={refusal ? `${id}fault` : undefined} aria-label={t.search.expression} placeholder={t.search.example} maxLength={2000} className="field font-mono text-sm" />
+        <button className="icon-button" aria-label={t.search.noExpression} onClick={() => { change(""); close() }}><X size={16} /></button>
+        {offers.length > 0 && <Offers id={id} offers={offers} chosen={chosen} accept={accept} />}
+      </div>
+      {refusal && filter && filter === text.trim() && <Fault id={`${id}fault`} filter={filter} refusal={refusal} />}
+    </div>
+  )
+}
+
+/** What is written, where, and what could come next; it holds once the line is left or Enter is pressed. */
+function useWriting(filter: string, change: (filter: string) => void) {
   const input = useRef<HTMLInputElement>(null)
   const [text, setText] = useState(filter)
   const [cursor, setCursor] = useState<number | null>(null)
@@ -30,31 +45,32 @@ export function FilterLine({ filter, change, refusal, close }: Given) {
     write(text.slice(0, from) + offer.text + space + rest, at)
     requestAnimationFrame(() => input.current?.setSelectionRange(at, at))
   }
-  const press = (event: KeyboardEvent) => {
-    const best = offers[Math.max(0, chosen)]
-    if (event.key === "ArrowDown" && offers.length > 0) setChosen((chosen + 1) % offers.length)
-    else if (event.key === "ArrowUp" && offers.length > 0) setChosen((chosen + offers.length - (chosen < 0 ? 0 : 1)) % offers.length)
-    else if (event.key === "Tab" && !event.shiftKey && best) accept(best)
-    else if (event.key === "Enter" && chosen >= 0 && best) accept(best)
-    else if (event.key === "Enter") leave()
-    else if (event.key === "Escape" && offers.length > 0) setCursor(null)
-    else return
-    event.preventDefault()
-  }
   const leave = () => {
     setCursor(null)
     change(text.trim())
   }
-  return (
-    <div>
-      <div className="relative flex items-center gap-1">
-        <input ref={input} autoFocus={!filter} value={text} onChange={(event) => write(event.target.value, event.target.selectionStart)} onSelect={(event) => document.activeElement === event.currentTarget && cursor !== null && setCursor(event.currentTarget.selectionStart)} onFocus={(event) => setCursor(event.target.selectionStart)} onBlur={leave} onKeyDown={press} spellCheck={false} autoCapitalize="off" autoComplete="off" role="combobox" aria-autocomplete="list" aria-expanded={offers.length > 0} aria-controls={`${id}offers`} aria-activedescendant={chosen >= 0 ? `${id}${chosen}` : undefined} aria-invalid={Boolean(refusal)} aria-describedby={refusal ? `${id}fault` : undefined} aria-label={t.search.expression} placeholder={t.search.example} maxLength={2000} className="field font-mono text-sm" />
-        <button className="icon-button" aria-label={t.search.noExpression} onClick={() => { change(""); close() }}><X size={16} /></button>
-        {offers.length > 0 && <Offers id={id} offers={offers} chosen={chosen} accept={accept} />}
-      </div>
-      {refusal && filter && filter === text.trim() && <Fault id={`${id}fault`} filter={filter} refusal={refusal} />}
-    </div>
-  )
+  const on = {
+    ref: input, onBlur: leave,
+    onChange: (event: ChangeEvent<HTMLInputElement>) => write(event.target.value, event.target.selectionStart),
+    onFocus: (event: FocusEvent<HTMLInputElement>) => setCursor(event.target.selectionStart),
+    onSelect: (event: SyntheticEvent<HTMLInputElement>) => cursor !== null && setCursor(event.currentTarget.selectionStart),
+    onKeyDown: (event: KeyboardEvent) => press(event, { offers, chosen, choose: setChosen, accept, leave, hide: () => setCursor(null) }),
+  }
+  return { text, chosen, offers, accept, on }
+}
+
+type Pressed = { offers: Offer[]; chosen: number; choose: (n: number) => void; accept: (offer: Offer) => void; leave: () => void; hide: () => void }
+
+function press(event: KeyboardEvent, { offers, chosen, choose, accept, leave, hide }: Pressed): void {
+  const best = offers[Math.max(0, chosen)]
+  if (event.key === "ArrowDown" && best) choose((chosen + 1) % offers.length)
+  else if (event.key === "ArrowUp" && best) choose(chosen <= 0 ? offers.length - 1 : chosen - 1)
+  else if (event.key === "Tab" && !event.shiftKey && best) accept(best)
+  else if (event.key === "Enter" && best && chosen >= 0) accept(best)
+  else if (event.key === "Enter") leave()
+  else if (event.key === "Escape" && best) hide()
+  else return
+  event.preventDefault()
 }
 
 function Offers({ id, offers, chosen, accept }: { id: string; offers: Offer[]; chosen: number; accept: (offer: Offer) => void }) {

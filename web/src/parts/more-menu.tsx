@@ -17,7 +17,7 @@ export function MoreMenu({ trigger }: MenuGiven) {
   const { leave } = useSession()
   const ways: [string, string][] = [
     ["/?view=overdue", t.views.overdue], ["/?view=done", t.views.done], ["/week", t.nav.week], ["/month", t.nav.month], ["/board", t.nav.board], ["/tags", t.nav.tags], ["/reminders", t.nav.reminders], ["/audit", t.nav.audit],
-    ...(user.roles.includes("admin") ? ([["/machine", t.nav.machine], ["/letters", t.nav.letters]] as [string, string][]) : []),
+    ...(user.roles.includes("admin") ? ([["/machine", t.nav.machine], ["/letters", t.nav.letters], ["/users", t.nav.users]] as [string, string][]) : []),
     ["/settings", t.nav.settings],
   ]
   return (

@@ -1,5 +1,5 @@
 /** Where one can go: lists, tags, saved views, the operators' rooms; beside the page. */
-import { Bell, Bookmark, CalendarClock, CalendarDays, CalendarRange, CircleCheck, CircleHelp, Clock3, Columns3, Cpu, History, Inbox, MailX, MoreHorizontal, Settings, Sun } from "lucide-react"
+import { Bell, Bookmark, CalendarClock, CalendarDays, CalendarRange, CircleCheck, CircleHelp, Clock3, Columns3, Cpu, History, Inbox, MailX, MoreHorizontal, Settings, Sun, Users } from "lucide-react"
 import type { LucideIcon } from "lucide-react"
 import Link from "next/link"
 import { type ReactNode, memo } from "react"
@@ -9,7 +9,7 @@ import { useList } from "@/data/list"
 import { PLAIN, usePlace } from "@/data/place"
 import { type View, isOverdue, writeSpec } from "@/data/spec"
 import { useTags } from "@/data/tags"
-import { asSpec, useSavedViews } from "@/data/views"
+import { asSpec, useSavedViews, useUpload } from "@/data/views"
 import { Connection } from "./connection"
 import { LateMenu } from "./late-menu"
 import { Mark } from "./mark"
@@ -95,6 +95,7 @@ function Tags() {
 function SavedViews() {
   const t = useWords()
   const views = useSavedViews()
+  useUpload()
   const { path, spec } = usePlace()
   if (views.length === 0) return null
   const current = path === "/" ? writeSpec(spec).toString() : null
@@ -127,6 +128,7 @@ function Operators() {
         <>
           <Way href="/machine" here={path === "/machine"} Icon={Cpu}>{t.nav.machine}</Way>
           <Way href="/letters" here={path === "/letters"} Icon={MailX}>{t.nav.letters}</Way>
+          <Way href="/users" here={path === "/users"} Icon={Users}>{t.nav.users}</Way>
         </>
       )}
     </section>

@@ -4,6 +4,7 @@ import { type ReactNode, memo, useEffect, useRef, useState } from "react"
 import { Refusal } from "@/api/client"
 import { useAttempt } from "@/data/attempt"
 import { useWords } from "@/data/language"
+import { useAskAhead } from "@/data/list"
 import { useNotices } from "@/data/notices"
 import { PLAIN, usePlace } from "@/data/place"
 import { type Spec, isNarrowed } from "@/data/spec"
@@ -42,6 +43,7 @@ function Menus({ expert }: { expert: () => void }) {
 function SearchField() {
   const t = useWords()
   const { spec, show } = usePlace()
+  const askAhead = useAskAhead()
   const [text, setText] = useState(spec.q)
   const field = useRef<HTMLInputElement>(null)
   // The address follows what is typed, and never overtakes it.
@@ -49,9 +51,11 @@ function SearchField() {
     if (document.activeElement !== field.current) setText(spec.q)
   }, [spec.q])
   const change = (q: string) => {
-    setText(q)
     // From today's few tasks a search goes to all of them.
-    show({ q, ...(q.trim() && !spec.q.trim() ? { view: "all" } : {}) }, true)
+    const next: Partial<Spec> = { q, ...(q.trim() && !spec.q.trim() ? { view: "all" } : {}) }
+    askAhead({ ...spec, ...next })
+    setText(q)
+    show(next, true)
   }
   return (
     <div className="relative flex-1">

@@ -141,7 +141,7 @@ export const de: Words = {
     title: "Unzustellbares", explain: "Nachrichten, die eine Funktion aufgegeben hat. Nichts ist verloren: Behebe die Ursache, dann sende sie noch einmal.", none: ["Nichts Unzustellbares.", "Jede Nachricht kam an."], redrive: "Noch einmal senden", force: "Trotzdem senden", discard: "Verwerfen", redriven: "Wieder in ihrem Thema", discarded: "Verworfen", attempts: (n) => many(n, "Versuch", "Versuche"), record: "Die Nachricht", trace: "Fehlerspur", confirm: "Diese Nachricht endgültig verwerfen?", keep: "Behalten",
   },
   users: {
-    title: "Personen", explain: "Wer dieses TaskFlow nutzt, und was jede Person darf. Eine Änderung gilt sofort und steht im Protokoll.", search: "Name oder E-Mail-Adresse", none: ["So heißt niemand.", "Ein Teil des Namens oder der Adresse genügt."],
+    title: "Personen", explain: "Wer dieses TaskFlow nutzt, und was jede Person darf. Eine Änderung gilt nach höchstens einer halben Minute und steht im Protokoll, so wie jeder Blick in diese Liste.", search: "Name oder E-Mail-Adresse", none: ["So heißt niemand.", "Ein Teil des Namens oder der Adresse genügt."],
     you: "du", rolesOf: (name) => `Rechte von ${name}`, roles: { auditor: "Liest das Protokoll", admin: "Admin" }, changed: (name) => `Die Rechte von ${name} sind geändert`,
   },
   machine: {

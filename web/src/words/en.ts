@@ -139,7 +139,7 @@ export const en = {
     title: "Dead letters", explain: "Records that a function gave up on. Nothing is lost: mend the cause, then send them again.", none: ["No dead letters.", "Every record found its way."], redrive: "Redrive", force: "Redrive anyway", discard: "Discard", redriven: "Back on its topic", discarded: "Discarded", attempts: (n: number) => many(n, "attempt", "attempts"), record: "The record", trace: "Trace", confirm: "Discard this record for good?", keep: "Keep it",
   },
   users: {
-    title: "People", explain: "Who uses this TaskFlow, and what each may do. A change of rights holds at once and stands in the audit.", search: "Name or e-mail address", none: ["Nobody is called so.", "A part of the name or address is enough."],
+    title: "People", explain: "Who uses this TaskFlow, and what each may do. A change of rights holds within half a minute and stands in the audit, as does each look at this list.", search: "Name or e-mail address", none: ["Nobody is called so.", "A part of the name or address is enough."],
     you: "you", rolesOf: (name: string) => `Rights of ${name}`, roles: { auditor: "Reads the audit", admin: "Admin" }, changed: (name: string) => `The rights of ${name} are changed`,
   },
   machine: {
