@@ -66,7 +66,9 @@ async def make_admin(address: str, env: dict[str, str]) -> None:
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("file", ["short.test.mjs", "stories.test.mjs", "machine.test.mjs"])
+@pytest.mark.parametrize(
+    "file", ["short.test.mjs", "stories.test.mjs", "features.test.mjs", "machine.test.mjs"]
+)
 async def test_stories(story: Story, address: str, file: str) -> None:
     argv, env = story(file, address)
     told = await asyncio.create_subprocess_exec(*argv, env=env)

@@ -33,15 +33,15 @@ function compress(name) {
   writeFileSync(join(OUT, `${name}.gz`), gzipSync(bytes, { level: 9 }))
 }
 
-
-/** The service worker with what it keeps: every page and script, the alphabets of most people. */
+/** The service worker, of files and of reminders, with what it keeps: every page and script, the alphabets of most people. */
 function writeWorker() {
   const kept = files().filter((name) => /\.(html|js|css|svg|webmanifest)$/.test(name) || /latin-wght.*\.woff2$/.test(name))
   const paths = kept.map((name) => `/${name}`.replace(/\/index\.html$/, "/").replace(/\.html$/, "")).sort()
   const sum = createHash("sha256")
   for (const name of [...kept].sort()) sum.update(name).update(readFileSync(join(OUT, name)))
   const head = `const VERSION = ${JSON.stringify(sum.digest("hex").slice(0, 16))}\nconst FILES = ${JSON.stringify(paths)}\n`
-  writeFileSync(join(OUT, "sw.js"), head + readFileSync(new URL("worker.js", import.meta.url), "utf8"))
+  const parts = ["worker.js", "push.js"].map((name) => readFileSync(new URL(name, import.meta.url), "utf8"))
+  writeFileSync(join(OUT, "sw.js"), head + parts.join(""))
 }
 
 mkdirSync(join(OUT, MOVED), { recursive: true })

@@ -3,11 +3,13 @@ const CACHE = `taskflow-${VERSION}`
 const PATIENCE_MS = 4000
 
 self.addEventListener("install", (event) => {
+  // The interface is never kept: what is asked of it need not wake this worker.
+  event.addRoutes?.({ condition: { urlPattern: new URLPattern({ pathname: "/v1/*" }) }, source: "network" })
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()))
 })
 
 self.addEventListener("activate", (event) => {
-  const drop = (names) => Promise.all(names.filter((name) => name !== CACHE).map((name) => caches.delete(name)))
+  const drop = (names) => Promise.all(names.filter((name) => name.startsWith("taskflow-") && name !== CACHE && name !== "taskflow-language").map((name) => caches.delete(name)))
   event.waitUntil(caches.keys().then(drop).then(() => self.clients.claim()))
 })
 

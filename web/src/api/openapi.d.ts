@@ -311,6 +311,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/answers/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Answer
+         * @description A page with one button: nothing happens before it is pressed.
+         */
+        get: operations["show_answer_v1_answers__token__get"];
+        put?: never;
+        /**
+         * Take Answer
+         * @description Does what the link says, once; a mail program unsubscribes so too (RFC 8058).
+         */
+        post: operations["take_answer_v1_answers__token__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tasks/batch": {
         parameters: {
             query?: never;
@@ -566,7 +590,8 @@ export interface paths {
         put?: never;
         /**
          * Preview Recurrence
-         * @description The first dates of a rule, each with the reason of its adjustment.
+         * @description What was understood: the rule, in words, and its first dates with the reason of each
+         *     adjustment. Without a due date they begin at the first match of cron or words.
          */
         post: operations["preview_recurrence_v1_recurrence_preview_post"];
         delete?: never;
@@ -673,6 +698,131 @@ export interface paths {
         get: operations["stream_events_v1_events_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/reminders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Choices
+         * @description The person's choices; what was never chosen is the default.
+         */
+        get: operations["read_choices_v1_me_reminders_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Choices
+         * @description Changes what is sent; reminders that come from now on follow.
+         */
+        patch: operations["change_choices_v1_me_reminders_patch"];
+        trace?: never;
+    };
+    "/v1/deliveries/{delivery_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Delivery
+         * @description One delivery with every attempt, and why it came or did not.
+         */
+        get: operations["read_delivery_v1_deliveries__delivery_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/channels/{channel_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Channel Log
+         * @description What went to one channel, with every attempt, the latest due first.
+         */
+        get: operations["list_channel_log_v1_channels__channel_id__deliveries_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reminders/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explain Reminders
+         * @description Why the reminders of a task came or did not, in the order of their times.
+         */
+        get: operations["explain_reminders_v1_reminders_explain_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deliveries/{delivery_id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redeliver
+         * @description Sends a settled delivery once more, under its old id, and answers with it as it then stands;
+         *     asked for twice before it has left, it leaves once.
+         */
+        post: operations["redeliver_v1_deliveries__delivery_id__redeliver_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deliveries/{delivery_id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Acknowledge
+         * @description "Got it": channels that wait for an answer to this reminder stay silent.
+         */
+        post: operations["acknowledge_v1_deliveries__delivery_id__acknowledge_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -798,6 +948,66 @@ export interface paths {
          * @description Confirms an address by the token in its letter.
          */
         post: operations["confirm_channel_v1_channels__channel_id__confirm_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/channels/web-push-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Push Key
+         * @description The key that a browser subscribes with (`applicationServerKey`).
+         */
+        get: operations["read_push_key_v1_channels_web_push_key_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/channels/{channel_id}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enable Channel
+         * @description Switches a channel on again that was switched off.
+         */
+        post: operations["enable_channel_v1_channels__channel_id__enable_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/channels/{channel_id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Secret
+         * @description A new signing secret, shown this once; for a day the old one signs too.
+         */
+        post: operations["rotate_secret_v1_channels__channel_id__rotate_secret_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -977,30 +1187,8 @@ export interface components {
             /** Next Cursor */
             next_cursor: string | null;
         };
-        /**
-         * ChannelView
-         * @description A channel as the API shows it.
-         */
         ChannelView: {
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "email" | "webhook";
-            /** Address */
-            address: string;
-            /** Confirmed */
-            confirmed: boolean;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
+            [key: string]: unknown;
         };
         /** Confirmation */
         Confirmation: {
@@ -1055,7 +1243,11 @@ export interface components {
             /** Token */
             token: string;
         };
-        /** NewChannel */
+        /**
+         * NewChannel
+         * @description `address` is a mail address, the URL of a webhook or of an Apprise service, or what a browser
+         *     gives for its push subscription (`JSON.stringify(subscription)`).
+         */
         NewChannel: {
             /**
              * Kind
@@ -1065,32 +1257,16 @@ export interface components {
             /** Address */
             address: string;
         };
-        /**
-         * NewChannelView
-         * @description A channel just made; a webhook's `secret` is shown this once.
-         */
         NewChannelView: {
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "email" | "webhook";
-            /** Address */
-            address: string;
-            /** Confirmed */
-            confirmed: boolean;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Secret */
-            secret?: string | null;
+            [key: string]: unknown;
+        };
+        /**
+         * PushKey
+         * @description What a browser subscribes with.
+         */
+        PushKey: {
+            /** Key */
+            key: string;
         };
         /** Refresh */
         Refresh: {
@@ -1199,6 +1375,9 @@ export interface components {
         /**
          * Task
          * @description A task as API.md shows it; `task_data` of every task event has the same shape.
+         *
+         *         A start, and that it is `floating` (its wall-clock times follow the person's zone), are shown
+         *         only where it has them.
          */
         Task: {
             id: string;
@@ -1238,11 +1417,16 @@ export interface components {
             /** @default null */
             completed_at: string | null;
             created_by: string;
+            start_at?: string;
+            /** Format: date */
+            start_on?: string;
+            floating?: boolean;
         };
         /**
          * Recurrence
          * @description A checked recurrence: `rule` is canonical, without "RRULE:". The friendly form is all None
-         *         where the rule says more; `weekdays` is None where the day is only that of the due date.
+         *         where the rule says more; `weekdays` is None where the day is only that of the due date. Dates
+         *         are recurrence ids; a day in `exdates` of a timed series is that whole day.
          */
         Recurrence: {
             rule: string;
@@ -1271,12 +1455,19 @@ export interface components {
              * @enum {unknown}
              */
             missed: "keep_all" | "keep_latest" | "skip_to_next";
+            /** @default [] */
+            exdates: string[];
+            /** @default [] */
+            rdates: string[];
         };
         /**
          * Reminder
          * @description When to tell a person: `before` the due time (ISO 8601 duration) or `at` an instant.
          *
-         *         `channels` holds channel kinds; empty means the person's defaults.
+         *         A negative `before` is after; `relative_to` is shown where it counts from the start. `channels`
+         *         holds channel kinds; empty, or `defaults`, means the person's own choice. `repeat` is the pause
+         *         after which it comes again until the task is done, `escalate` the wait for an answer before the
+         *         next channel is tried. What is not used is not shown.
          */
         Reminder: {
             id: string;
@@ -1286,6 +1477,11 @@ export interface components {
             at: string | null;
             /** @default [] */
             channels: string[];
+            defaults?: boolean;
+            repeat?: string;
+            escalate?: string;
+            /** @enum {unknown} */
+            relative_to?: "due" | "start";
         };
         /**
          * TaskInput
@@ -1299,7 +1495,10 @@ export interface components {
             tags?: string[] | null;
             due_at?: string | null;
             due_on?: string | null;
+            start_at?: string | null;
+            start_on?: string | null;
             timezone?: string | null;
+            floating?: boolean | null;
             recurrence?: Record<string, never> | null;
             reminders?: Record<string, never>[] | null;
         };
@@ -1365,6 +1564,26 @@ export interface components {
         /** Rename */
         Rename: {
             name: string;
+        };
+        /**
+         * ChangeChoices
+         * @description What is sent is changed; null is the default again.
+         */
+        ChangeChoices: {
+            channels?: string[] | null;
+            escalate_after?: string | null;
+            quiet_hours?: components["schemas"]["QuietHours"] | null;
+            late?: ("drop" | "send") | null;
+            late_after?: string | null;
+            digest?: string | null;
+        };
+        /**
+         * QuietHours
+         * @description From one time of day to another, on the person's own clock; may lie around midnight.
+         */
+        QuietHours: {
+            from: string;
+            until: string;
         };
     };
     responses: never;
@@ -1819,6 +2038,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+        };
+    };
+    show_answer_v1_answers__token__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    take_answer_v1_answers__token__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2590,6 +2871,208 @@ export interface operations {
             };
         };
     };
+    read_choices_v1_me_reminders_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    change_choices_v1_me_reminders_patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeChoices"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+        };
+    };
+    read_delivery_v1_deliveries__delivery_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_channel_log_v1_channels__channel_id__deliveries_get: {
+        parameters: {
+            query?: {
+                limit?: string | null;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    explain_reminders_v1_reminders_explain_get: {
+        parameters: {
+            query: {
+                task_id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    redeliver_v1_deliveries__delivery_id__redeliver_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    acknowledge_v1_deliveries__delivery_id__acknowledge_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     list_reminders_v1_reminders_get: {
         parameters: {
             query?: {
@@ -2798,6 +3281,88 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    read_push_key_v1_channels_web_push_key_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushKey"];
+                };
+            };
+        };
+    };
+    enable_channel_v1_channels__channel_id__enable_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    rotate_secret_v1_channels__channel_id__rotate_secret_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewChannelView"];
+                };
             };
             /** @description Validation Error */
             422: {

@@ -3,25 +3,57 @@ import type { components } from "./openapi"
 
 type Schemas = components["schemas"]
 
-export type Task = Required<Omit<Schemas["Task"], "recurrence" | "reminders">> & {
+export type Task = Required<Omit<Schemas["Task"], "recurrence" | "reminders" | "start_at" | "start_on" | "floating">> & {
+  /** Shown only where a task has them. */
+  start_at?: string | null
+  start_on?: string | null
+  floating?: boolean | null
   recurrence: Recurrence | null
   reminders: Reminder[]
 }
 export type TaskInput = Schemas["TaskInput"]
 export type Recurrence = Schemas["Recurrence"]
-export type Reminder = { id?: string; before?: string | null; at?: string | null; channels?: string[] }
+export type Reminder = { id?: string; /** A negative duration is after. */ before?: string | null; relative_to?: "start" | "due"; at?: string | null; channels?: string[] }
 export type Priority = Task["priority"]
 export type Status = Task["status"]
 export type Scope = "this" | "following" | "all"
 export type User = Schemas["UserView"]
-export type Channel = Schemas["ChannelView"]
-export type NewChannel = Schemas["NewChannelView"]
+export type ChannelKind = "email" | "webhook" | "web_push" | "apprise"
+export type Channel = {
+  id: string
+  kind: ChannelKind
+  address: string
+  confirmed: boolean
+  created_at: string
+  disabled_at?: string
+  disabled_reason?: string
+  old_secret_until?: string
+}
+/** A webhook's secret is shown once. */
+export type NewChannel = Channel & { secret?: string | null }
+export type ReminderChoices = {
+  channels: ChannelKind[]
+  escalate_after: string | null
+  quiet_hours: { from: string; until: string } | null
+  late: "send" | "drop"
+  late_after: string
+  /** A time of day for one mail with all of it; absent where the server has none. */
+  digest?: string | null
+}
 export type ApiToken = Schemas["ApiTokenView"]
 export type NewApiToken = Schemas["NewApiTokenView"]
 
 export type Page<T> = { items: T[]; next_cursor: string | null }
 export type Change = { cursor: string; type: string; task_id: string; task: Task | null }
 export type Frame = { items?: Change[]; cursor: string; resync?: boolean }
+/** Which tasks a view holds, in which order; what is not asked for is absent. */
+export type ViewQuery = { filter?: string; q?: string; sort?: string; status?: Status; priority?: Priority; tag?: string[]; any_tag?: string[] }
+export type SavedView = { id: string; name: string; query: ViewQuery; position: number; created_at: string; updated_at: string }
+/** Begin and end in UTF-16 code units. */
+export type Range = [number, number]
+/** Where a search found its words: in the title, and in a piece of the notes. */
+export type Highlight = { title: Range[]; notes: { text: string; ranges: Range[] } | null }
+export type FoundTask = Task & { highlight?: Highlight }
 export type Tag = { name: string; count: number }
 export type HistoryItem = {
   at: string
@@ -31,18 +63,32 @@ export type HistoryItem = {
   after: Partial<Task> | null
   command_id: string
 }
+export type DeliveryState = "planned" | "due" | "retry" | "sent" | "failed" | "suppressed"
 export type Delivery = {
   id: string
   reminder_id: string | null
   task_id: string | null
-  channel: string
-  state: "planned" | "due" | "retry" | "sent" | "failed" | "suppressed"
+  channel: ChannelKind
+  state: DeliveryState
   attempts: number
   due_at: string
   sent_at: string | null
   late_by_seconds: number | null
   reason: string | null
 }
+export type Attempt = { number: number; at: string; took_ms: number | null; state: string; reason: string | null; receipt: string | null }
+/** A delivery with its whole story. */
+export type DeliveryStory = Delivery & { explanation: string; log: Attempt[] }
+/** Why one reminder came or did not, by one channel; a task's are asked for together. */
+export type Explained = {
+  reminder_id: string
+  remind_at: string
+  channel: ChannelKind | null
+  state: DeliveryState
+  delivery_id: string | null
+  explanation: string
+}
+export type UpcomingReminder = { reminder_id: string; task_id: string; title: string; due_at: string | null; due_on: string | null; remind_at: string; channels: string[] }
 export type Occurrence = {
   recurrence_id: string
   task_id: string | null

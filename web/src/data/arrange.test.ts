@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import type { Task } from "@/api/shapes"
 import { arrange } from "./arrange"
-import { askFor, compareBy, here, matches, readSpec, writeSpec } from "./spec"
+import { askFor, compareBy, here, matches, readSpec, stillMatches, writeSpec } from "./spec"
 
 const at = here("America/New_York", new Date("2026-11-23T15:00Z"))
 const spec = (text: string) => readSpec(new URLSearchParams(text))
@@ -14,7 +14,8 @@ const task = (id: string, fields: Partial<Task> = {}): Task => ({
 function show(tasks: Task[], touched: string[], sort = "title", more = false, order = tasks.map((one) => one.id)) {
   const known = new Map(tasks.map((one) => [one.id, one]))
   const wanted = (one: Task) => matches(one, spec("view=today"), at)
-  const found = arrange({ ids: order, more }, touched, (id) => known.get(id) ?? null, wanted, compareBy(sort))
+  const find = (id: string) => known.get(id) ?? null
+  const found = arrange({ ids: order, more }, touched, { find, show: find, matches: wanted, compare: compareBy(sort) })
   return found.map((one) => one.id).join("")
 }
 
@@ -58,8 +59,19 @@ describe("matches", () => {
     ["view=all&priority=high", due({ priority: "low" }), false],
     ["view=all&q=creme+BRU", due({ title: "Crème brûlée" }), true],
     ["view=all&q=creme+tea", due({ title: "Crème brûlée" }), false],
+    ["view=all&q=rule", due({ title: "Crème brûlée" }), false],
+    ["view=all&q=boo+home", due({ title: "Write a book", tags: ["Home"] }), true],
+    ["view=all&q=報告", due({ title: "月次報告を書く" }), true],
   ])("%s", (query, one, expected) => {
     expect(matches(one, spec(query), at)).toBe(expected)
+  })
+})
+
+describe("stillMatches", () => {
+  it("leaves words to the server, and nothing else", () => {
+    const found = task("ran home", { status: "done" })
+    expect(stillMatches(found, spec("view=all&q=running"), at)).toBe(true)
+    expect(stillMatches(found, spec("view=all&q=running&status=open"), at)).toBe(false)
   })
 })
 

@@ -7,17 +7,19 @@ export type Asked = {
   more: boolean
 }
 
+export type Ground = {
+  /** A task as the server has it, and as the person sees it with what waits. */
+  find: (id: string) => Task | null
+  show: (id: string) => Task | null
+  matches: (task: Task) => boolean
+  compare: (one: Task, other: Task) => number
+}
+
 /**
  * The tasks of a list in order. `touched` names what changed since it was asked; only those are compared and
  * placed anew, the others stand as the server sorted them.
  */
-export function arrange(
-  asked: Asked,
-  touched: Iterable<string>,
-  find: (id: string) => Task | null,
-  matches: (task: Task) => boolean,
-  compare: (one: Task, other: Task) => number,
-): Task[] {
+export function arrange(asked: Asked, touched: Iterable<string>, { find, show, matches, compare }: Ground): Task[] {
   const moved = new Set(touched)
   const base: Task[] = []
   for (const id of asked.ids) {
@@ -27,7 +29,7 @@ export function arrange(
   }
   const placed: Task[] = []
   for (const id of moved) {
-    const task = find(id)
+    const task = show(id)
     if (task && matches(task)) placed.push(task)
   }
   if (placed.length === 0) return base

@@ -13,6 +13,10 @@ export class KnownTasks {
     return this.tasks.get(id) ?? null
   }
 
+  all(): Task[] {
+    return [...this.tasks.values()]
+  }
+
   /** What a list or a single read told; nobody's order changes by it. */
   learn(tasks: readonly Task[]): void {
     for (const task of tasks) if (this.isNewer(task)) this.tasks.set(task.id, task)

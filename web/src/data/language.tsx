@@ -1,6 +1,7 @@
 /** The person's language: English comes with the page, another when it is chosen. */
 import { type ReactNode, createContext, useCallback, useContext, useEffect, useState } from "react"
 import { type Words, en } from "@/words/en"
+import { tellWorker } from "./push"
 
 export const LANGUAGES = { en: "English", de: "Deutsch" } as const
 export type Language = keyof typeof LANGUAGES
@@ -28,6 +29,7 @@ export function LanguageProvider({ children }: { children: ReactNode }) {
   const show = useCallback(async (language: Language) => {
     const t = await load[language]()
     document.documentElement.lang = language
+    void tellWorker(language).catch(() => {})
     setChosen({ t, language, locale: localeOf(language) })
   }, [])
   useEffect(() => void show(preferred()), [show])

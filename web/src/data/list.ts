@@ -1,52 +1,43 @@
 /** The tasks of one list: asked of the server in pages, kept in order as changes come. */
-import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query"
-import { useMemo } from "react"
+import { keepPreviousData, useInfiniteQuery, useQueryClient } from "@tanstack/react-query"
+import { useCallback, useMemo } from "react"
 import { type Refusal, get } from "@/api/client"
-import type { Page, Task } from "@/api/shapes"
+import type { FoundTask, Highlight, Page, Task } from "@/api/shapes"
 import { arrange } from "./arrange"
-import { useClock, useDesk } from "./desk"
+import { type Desk, useClock, useDesk } from "./desk"
 import { keepOrRecall } from "./kept"
-import { type Spec, askFor, compareBy, matches, sortOf, writeSpec } from "./spec"
+import { type Spec, askFor, compareBy, matches, sortOf, stillMatches, writeSpec } from "./spec"
 
-type Piece = { ids: string[]; cursor: string | null; clock: number }
+/** Where the words were found, and in which version of the task. */
+export type Marks = ReadonlyMap<string, Highlight & { version: number }>
+type Piece = { ids: string[]; cursor: string | null; clock: number; marks: Marks }
 export type List = {
   tasks: Task[]
-  /** Whether the first answer has come. */
+  /** Whether these are the server's answer, and no longer what the page knows itself or had before. */
   ready: boolean
   more: boolean
+  marks: Marks
   loading: boolean
   loadMore: () => void
   refusal: Refusal | null
 }
 
 export function useList(spec: Spec): List {
-  const { known, outbox, at } = useDesk()
+  const desk = useDesk()
   const clock = useClock()
-  const question = askFor(spec, at).toString()
-  const query = useInfiniteQuery({
-    queryKey: ["tasks", question],
-    queryFn: async ({ pageParam, signal }): Promise<Piece> => {
-      // What changes while the answer is on its way counts as changed since.
-      const asked = known.clock
-      const cursor = pageParam ? `&cursor=${encodeURIComponent(pageParam)}` : ""
-      const fetched = () => get<Page<Task>>(`/v1/tasks?${question}${cursor}`, signal)
-      const page = await (pageParam ? fetched() : keepOrRecall(writeSpec(spec).toString(), fetched))
-      known.learn(page.items)
-      return { ids: page.items.map((task) => task.id), cursor: page.next_cursor, clock: asked }
-    },
-    initialPageParam: "",
-    getNextPageParam: (last) => last.cursor,
-    placeholderData: keepPreviousData,
-    structuralSharing: false,
-  })
+  const query = useInfiniteQuery({ ...questionOf(spec, desk), placeholderData: keepPreviousData })
   const pieces = query.data?.pages
+  const waiting = query.isPlaceholderData
   const tasks = useMemo(() => {
     void clock
-    return place(pieces ?? [], spec, { known, outbox, at })
-  }, [pieces, clock, spec, at, known, outbox])
+    const guessed = waiting ? guess(pieces ?? [], spec, desk) : []
+    return guessed.length > 0 ? guessed : place(pieces ?? [], spec, desk)
+  }, [pieces, waiting, clock, spec, desk])
+  const marks = useMemo(() => new Map(waiting ? [] : pieces?.flatMap((piece) => [...piece.marks])), [pieces, waiting])
   return {
     tasks,
-    ready: query.isSuccess && !query.isPlaceholderData,
+    marks,
+    ready: query.isSuccess && !waiting,
     more: query.hasNextPage,
     loading: query.isFetching,
     loadMore: () => void (query.hasNextPage && !query.isFetchingNextPage && query.fetchNextPage()),
@@ -54,22 +45,67 @@ export function useList(spec: Spec): List {
   }
 }
 
+/** Asks for a list before it is drawn, so that the answer is on its way while it is. */
+export function useAskAhead(): (spec: Spec) => void {
+  const client = useQueryClient()
+  const desk = useDesk()
+  return useCallback((spec) => void client.prefetchInfiniteQuery(questionOf(spec, desk)), [client, desk])
+}
+
+function questionOf(spec: Spec, { known, at }: Desk) {
+  const question = askFor(spec, at).toString()
+  return {
+    queryKey: ["tasks", question],
+    queryFn: async ({ pageParam, signal }: { pageParam: string; signal: AbortSignal }): Promise<Piece> => {
+      // What changes while the answer is on its way counts as changed since.
+      const asked = known.clock
+      const page = await fetchPage(spec, question, pageParam, signal)
+      known.learn(page.items)
+      return { ids: page.items.map((task) => task.id), cursor: page.next_cursor, clock: asked, marks: marksOf(page.items) }
+    },
+    initialPageParam: "",
+    getNextPageParam: (last: Piece) => last.cursor,
+    structuralSharing: false,
+  }
+}
+
+function marksOf(items: readonly FoundTask[]): Marks {
+  return new Map(items.flatMap(({ id, highlight, version }) => (highlight ? [[id, { ...highlight, version }] as const] : [])))
+}
+
+function fetchPage(spec: Spec, question: string, cursor: string, signal: AbortSignal): Promise<Page<FoundTask>> {
+  const fetched = () => get<Page<FoundTask>>(`/v1/tasks?${question}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`, signal)
+  // Lists are kept for a start without a network; what is typed passes.
+  return cursor || spec.q.trim() ? fetched() : keepOrRecall(writeSpec(spec).toString(), fetched)
+}
+
+const MOST_GUESSED = 100
+
+/** Until the server answers: what fits of the list before, in its order, and then of all that this tab knows. */
+function guess(pieces: readonly Piece[], spec: Spec, { known, outbox, at }: Desk): Task[] {
+  if (spec.filter.trim()) return []
+  const fits = (task: Task | null): task is Task => task !== null && matches(task, spec, at)
+  const before = spec.q.trim() ? pieces.flatMap((piece) => piece.ids).map((id) => outbox.show(id)).filter(fits) : []
+  const first = new Set(before.map((task) => task.id))
+  const others = known.all().filter((task) => !first.has(task.id) && fits(task))
+  return [...before, ...others.sort(compareBy(sortOf(spec)))].slice(0, MOST_GUESSED)
+}
+
 /** What the server gave, with what changed since in its place. */
-function place(pieces: readonly Piece[], spec: Spec, { known, outbox, at }: Pick<Desk, "known" | "outbox" | "at">): Task[] {
+function place(pieces: readonly Piece[], spec: Spec, { known, outbox, at }: Desk): Task[] {
   const asked = { ids: pieces.flatMap((piece) => piece.ids), more: Boolean(pieces.at(-1)?.cursor) }
   const since = pieces.length > 0 ? Math.min(...pieces.map((piece) => piece.clock)) : 0
-  // What an expression means only the server knows: what it once gave stays until it is asked again.
-  const given = spec.filter ? new Set(asked.ids) : null
-  const fits = (task: Task) => matches(task, spec, at) && (given === null || given.has(task.id))
-  const changed = touched(known.touchedSince(since), outbox.entries)
-  const found = arrange(asked, changed, (id) => outbox.show(id), fits, compareBy(sortOf(spec)))
+  const given = spec.filter || spec.q ? new Set(asked.ids) : null
+  // What was not given cannot be known to fit an expression until it is asked again.
+  const fits = (task: Task) => (given?.has(task.id) ? stillMatches(task, spec, at) : !spec.filter && matches(task, spec, at))
+  const found = arrange(asked, touched(known.touchedSince(since), outbox.entries), {
+    find: (id) => known.find(id), show: (id) => outbox.show(id), matches: fits, compare: compareBy(sortOf(spec)),
+  })
   // The server was asked for a little more than these show.
-  return ["today", "upcoming", "overdue"].includes(spec.view) ? found.filter((task) => matches(task, spec, at)) : found
+  return ["today", "upcoming", "overdue"].includes(spec.view) ? found.filter((task) => stillMatches(task, spec, at)) : found
 }
 
 function* touched(since: Iterable<string>, entries: Desk["outbox"]["entries"]): Generator<string> {
   yield* since
   for (const entry of entries) for (const one of entry.operations) yield one.id
 }
-
-type Desk = ReturnType<typeof useDesk>

@@ -8,6 +8,17 @@ const task = (fields: Partial<Task>): Task => ({
   version: 2, created_at: "", updated_at: "", completed_at: null, created_by: "", ...fields,
 })
 
+describe("a start", () => {
+  it("is one decision of its own, beside the due time", () => {
+    const current = { start_on: "2026-12-02", due_on: "2026-12-09" } as Task
+    const base = { start_at: null, start_on: null, due_on: "2026-12-09" }
+    const { changes, conflicts } = mergeFields(base, { start_at: null, start_on: "2026-12-01", due_on: "2026-12-10" }, current)
+    expect(changes).toEqual({ due_on: "2026-12-10" })
+    expect(conflicts.map((one) => one.field)).toEqual(["start_at"])
+    expect(changesOf(conflicts[0]!)).toEqual({ start_at: null, start_on: "2026-12-01" })
+  })
+})
+
 describe("mergeFields", () => {
   it("merges edits of different fields", () => {
     const current = task({ notes: "by transfer" })

@@ -6,7 +6,8 @@ import type { Conflict, Field, Fields } from "./writes"
 export type Merged = { changes: Fields; conflicts: Conflict[] }
 
 // One decision of a person: when it is due.
-const DUE: Field[] = ["due_at", "due_on", "timezone"]
+const DUE: Field[] = ["due_at", "due_on", "timezone", "floating"]
+const START: Field[] = ["start_at", "start_on"]
 
 /**
  * What is left to send of `changes`, made on `base`, now that the task is `current`.
@@ -26,21 +27,21 @@ export function mergeFields(base: Fields, changes: Fields, current: Task): Merge
 
 function groupsOf(changes: Fields): Field[][] {
   const names = Object.keys(changes) as Field[]
-  const due = names.filter((name) => DUE.includes(name))
-  const others = names.filter((name) => !DUE.includes(name)).map((name) => [name])
-  return due.length > 0 ? [due, ...others] : others
+  const grouped = [DUE, START].map((group) => names.filter((name) => group.includes(name))).filter((group) => group.length > 0)
+  return [...grouped, ...names.filter((name) => !DUE.includes(name) && !START.includes(name)).map((name) => [name])]
 }
 
 function conflictOf(group: Field[], mine: Fields, theirs: Fields): Conflict {
   const [field] = group as [Field]
   if (group.length === 1) return { field, mine: mine[field], theirs: theirs[field] }
-  return { field: "due_at", mine, theirs }
+  return { field: DUE.includes(field) ? "due_at" : "start_at", mine, theirs }
 }
 
 /** The changes that make a person's own value win. */
 export function changesOf(conflict: Conflict): Fields {
   const { field, mine } = conflict
-  return field === "due_at" && mine !== null && typeof mine === "object" ? (mine as Fields) : { [field]: mine }
+  const whole = (field === "due_at" || field === "start_at") && mine !== null && typeof mine === "object"
+  return whole ? (mine as Fields) : { [field]: mine }
 }
 
 function pick(fields: Fields, names: Field[]): Fields {
@@ -53,12 +54,14 @@ function same(one: Fields, other: Fields): boolean {
 
 /** One spelling for equal values: instants as instants, tags in any order, what the server adds left out. */
 function canonical(fields: Fields): string {
-  const { due_at, tags, reminders, recurrence, timezone, ...rest } = fields
+  const { due_at, start_at, tags, reminders, recurrence, timezone, floating, ...rest } = fields
   return JSON.stringify({
     ...rest,
     due_at: due_at ? instantOf(due_at, timezone ?? "UTC") : null,
+    start_at: start_at ? instantOf(start_at, timezone ?? "UTC") : null,
+    floating: floating ?? false,
     tags: tags ? [...tags].sort() : null,
-    reminders: reminders?.map(({ before, at }) => [before ?? null, at ? Date.parse(at) : null]) ?? null,
+    reminders: reminders?.map(({ before, at, relative_to: base }) => [before ?? null, at ? Date.parse(at) : null, base ?? "due"]) ?? null,
     recurrence: recurrence ? (recurrence.rule ?? recurrence) : null,
     // A zone alone says nothing while nothing is due.
     timezone: due_at ? (timezone ?? null) : null,

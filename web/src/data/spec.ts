@@ -69,15 +69,20 @@ export function sortOf(spec: Spec): string {
   return spec.q.trim() && spec.view === "all" && !spec.filter ? "relevance" : USUAL_SORT[spec.view]
 }
 
+// A search is asked with every key, so it brings little more than a screen.
+const FOUND_AT_ONCE = "40"
+const LISTED_AT_ONCE = "200"
+
 /** The parameters of GET /v1/tasks. All-day tasks stand at midnight in UTC there, so a day more is asked for on each side and `matches` decides. */
 export function askFor(spec: Spec, { zone, today, now }: Here): URLSearchParams {
-  const query = new URLSearchParams({ sort: sortOf(spec), limit: "200" })
+  const query = new URLSearchParams({ sort: sortOf(spec), limit: spec.q.trim() ? FOUND_AT_ONCE : LISTED_AT_ONCE })
   const status = spec.status ?? (spec.view === "done" ? "done" : spec.view === "all" ? null : "open")
   if (status) query.set("status", status)
   if (spec.priority) query.set("priority", spec.priority)
   for (const tag of spec.tags) query.append("tag", tag)
   if (spec.q.trim()) query.set("q", spec.q.trim())
   if (spec.filter.trim()) query.set("filter", spec.filter.trim())
+  if (spec.q.trim() || spec.filter.trim()) query.set("highlight", "true")
   const midnight = (days: number) => toInstant(addDays(today, days), zone).toISOString()
   if (spec.view === "today") query.set("due_before", midnight(2))
   if (spec.view === "upcoming") query.set("due_after", midnight(0))
@@ -105,6 +110,11 @@ export function isOverdue(task: Task, { now, today }: Here): boolean {
 
 /** Whether a task belongs to a list, as far as the page can know: words are looked up as beginnings. */
 export function matches(task: Task, spec: Spec, at: Here): boolean {
+  return inView(task, spec, at) && narrowedTo(task, spec) && containsWords(task, wordsOf(spec.q))
+}
+
+/** The same for a task that the server found: what a search or an expression means, stems and all, it knows best. */
+export function stillMatches(task: Task, spec: Spec, at: Here): boolean {
   return inView(task, spec, at) && narrowedTo(task, spec)
 }
 
@@ -118,15 +128,20 @@ function inView(task: Task, { view, status }: Spec, at: Here): boolean {
   return view === "today" ? date <= at.today : date > at.today
 }
 
-function narrowedTo(task: Task, { priority, tags, q }: Spec): boolean {
+function narrowedTo(task: Task, { priority, tags }: Spec): boolean {
   if (priority && task.priority !== priority) return false
+  if (tags.length === 0) return true
   const keys = task.tags.map((tag) => tag.toLowerCase())
-  if (!tags.every((tag) => keys.includes(tag.toLowerCase()))) return false
-  return containsWords(task, q)
+  return tags.every((tag) => keys.includes(tag.toLowerCase()))
 }
+
+// --- words -------------------------------------------------------------------------------------
+
+const ASCII = /^[\x00-\x7f]*$/
 
 /** Lower case without accents. */
 export function fold(text: string): string {
+  if (ASCII.test(text)) return text.toLowerCase()
   return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase()
 }
 
@@ -134,11 +149,22 @@ export function wordsOf(q: string): string[] {
   return fold(q).match(/[\p{L}\p{N}]+/gu) ?? []
 }
 
-function containsWords(task: Task, q: string): boolean {
-  const words = wordsOf(q)
+/** A task's words with a space before each; made once per version, for every key of a search reads all of them. */
+const texts = new WeakMap<Task, string>()
+
+function textOf(task: Task): string {
+  let text = texts.get(task)
+  if (text === undefined) texts.set(task, (text = ` ${wordsOf(`${task.title} ${task.tags.join(" ")} ${task.notes}`).join(" ")}`))
+  return text
+}
+
+// These are written without spaces between words, so each letter may begin one.
+export const UNSPACED = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]/u
+
+function containsWords(task: Task, words: readonly string[]): boolean {
   if (words.length === 0) return true
-  const text = fold(`${task.title} ${task.tags.join(" ")} ${task.notes}`)
-  return words.every((word) => text.includes(word))
+  const text = textOf(task)
+  return words.every((word) => text.includes(UNSPACED.test(word) ? word : ` ${word}`))
 }
 
 // --- the order ---------------------------------------------------------------------------------

@@ -9,6 +9,10 @@ export type Fields = {
   tags?: string[]
   due_at?: string | null
   due_on?: string | null
+  start_at?: string | null
+  start_on?: string | null
+  /** Whether the clock on the wall follows the person's zone. */
+  floating?: boolean | null
   timezone?: string | null
   recurrence?: Partial<Recurrence> | null
   reminders?: Reminder[]
@@ -37,11 +41,11 @@ export type Entry = {
   current?: Task
 }
 
-/** The instant or date of a due time that may still be wall-clock time. */
-function settleDue(task: Task): Task {
-  const { due_at, timezone } = task
-  if (!due_at || /(Z|[+-]\d\d:\d\d)$/.test(due_at)) return task
-  return { ...task, due_at: toInstant(due_at, timezone ?? "UTC").toISOString() }
+/** A task whose times are instants, though they may have been written as wall-clock time. */
+function settleTimes(task: Task): Task {
+  const settle = (text: string | null | undefined) => (text && !/(Z|[+-]\d\d:\d\d)$/.test(text) ? toInstant(text, task.timezone ?? "UTC").toISOString() : text)
+  const [due_at, start_at] = [settle(task.due_at) ?? null, settle(task.start_at)]
+  return due_at === task.due_at && start_at === task.start_at ? task : { ...task, due_at, start_at }
 }
 
 function blank(id: string, person: string, at: number): Task {
@@ -60,10 +64,10 @@ const STATUS: Partial<Record<Operation["op"], Task["status"]>> = {
 /** `task` after one operation; null where nothing is left of it. */
 export function applyOperation(task: Task | null, one: Operation, entry: Entry): Task | null {
   if (one.op === "create") {
-    return settleDue({ ...(task ?? blank(one.id, entry.person, entry.at)), ...(one.task as Partial<Task>) })
+    return settleTimes({ ...(task ?? blank(one.id, entry.person, entry.at)), ...(one.task as Partial<Task>) })
   }
   if (!task || one.op === "delete" || one.op === "skip") return null
-  if (one.op === "update") return settleDue({ ...task, ...(one.changes as Partial<Task>) })
+  if (one.op === "update") return settleTimes({ ...task, ...(one.changes as Partial<Task>) })
   if (one.op === "snooze") return task
   const status = STATUS[one.op] ?? task.status
   const done = status === "done" ? new Date(entry.at).toISOString() : null

@@ -3,10 +3,11 @@ import * as Menu from "@radix-ui/react-dropdown-menu"
 import { CalendarDays, Check, Flag, Tag, Trash2, X } from "lucide-react"
 import type { ReactNode } from "react"
 import type { Task } from "@/api/shapes"
-import { useTags } from "@/data/aside"
+import { useTags } from "@/data/tags"
 import { useDesk } from "@/data/desk"
 import { useDoings } from "@/data/doings"
 import { useWords } from "@/data/language"
+import { dueChange } from "@/data/times"
 import type { Fields } from "@/data/writes"
 import { addDays, weekday } from "@/text/zone"
 
@@ -20,7 +21,7 @@ export function BulkBar({ tasks, clear }: { tasks: Task[]; clear: () => void }) 
     clear()
   }
   const change = (changes: (task: Task) => Fields) => finish(() => doings.changeAll(tasks, changes))
-  const due = (date: string | null) => change(() => ({ due_on: date, due_at: null, timezone: null }))
+  const due = (date: string | null) => change((task) => (date ? dueChange(task, date, null, at.zone) : { due_on: null, due_at: null, timezone: null }))
   const days: [string, string | null][] = [
     [t.due.today, at.today], [t.due.tomorrow, addDays(at.today, 1)], [t.due.nextWeek, addDays(at.today, 7 - weekday(at.today))], [t.due.none, null],
   ]

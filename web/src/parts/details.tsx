@@ -1,6 +1,6 @@
 /** One task in full, beside the list or over it on a phone: everything is edited where it stands and kept as it is typed. */
 import * as Menu from "@radix-ui/react-dropdown-menu"
-import { CalendarDays, Bell, Flag, MoreHorizontal, Repeat2, Tag, X } from "lucide-react"
+import { Bell, CalendarArrowUp, CalendarDays, Flag, MoreHorizontal, Repeat2, Tag, X } from "lucide-react"
 import { type ReactNode, useCallback, useEffect, useRef, useState } from "react"
 import { useQuery } from "@tanstack/react-query"
 import { get } from "@/api/client"
@@ -9,7 +9,7 @@ import { useDesk, useSaying, useTask } from "@/data/desk"
 import { useDoings } from "@/data/doings"
 import type { Fields } from "@/data/writes"
 import { sayInstant } from "@/text/say"
-import { DueField } from "./due-field"
+import { DueField, StartField } from "./due-field"
 import { GrowingText } from "./growing-text"
 import { ReminderField } from "./reminder-field"
 import { RepeatField } from "./repeat-field"
@@ -65,6 +65,7 @@ function Body({ task, pending, close }: { task: Task; pending: boolean; close: (
         {task.series_id && <ScopeChoice scope={scope} choose={setScope} />}
         <div className="mt-5 grid gap-0.5">
           <FieldRow icon={<CalendarDays size={17} />} name={t.fields.due_at}><DueField task={task} change={change} /></FieldRow>
+          <FieldRow icon={<CalendarArrowUp size={17} />} name={t.fields.start_at}><StartField task={task} change={change} /></FieldRow>
           <FieldRow icon={<Repeat2 size={17} />} name={t.fields.recurrence}><RepeatField task={task} change={change} /></FieldRow>
           <FieldRow icon={<Bell size={17} />} name={t.fields.reminders}><ReminderField task={task} change={change} /></FieldRow>
           <FieldRow icon={<Flag size={17} />} name={t.fields.priority}><PriorityField task={task} change={change} /></FieldRow>

@@ -1,45 +1,66 @@
 /** When a task is due: a date by calendar or word, and a time of day or none. */
 import * as Popover from "@radix-ui/react-popover"
 import { ChevronLeft, ChevronRight, X } from "lucide-react"
+import type { ReactNode } from "react"
 import { DayPicker } from "react-day-picker"
 import { type Task } from "@/api/shapes"
 import { useDesk, useSaying } from "@/data/desk"
 import { dueDate, dueTime, isOverdue } from "@/data/spec"
+import { dueChange, startChange } from "@/data/times"
 import type { Fields } from "@/data/writes"
 import { type Saying, sayDate, sayDue, sayWeekday } from "@/text/say"
 import { addDays, weekday } from "@/text/zone"
 
-/** The change that makes a task due on `date`, at `time` or all day. A task keeps its own zone. */
-export function dueChange(task: Task, date: string, time: string | null, zone: string): Fields {
-  if (time) return { due_at: `${date}T${time}`, due_on: null, timezone: task.timezone ?? zone }
-  return { due_on: date, due_at: null, timezone: null }
+const NO_DUE: Fields = { due_on: null, due_at: null, timezone: null }
+
+export function DueField({ task, change }: Given) {
+  const saying = useSaying()
+  const { user } = useDesk()
+  const set = (day: string, clock: string | null) => change(dueChange(task, day, clock, user.timezone))
+  // Whose clock: the one of the zone, or the person's wherever they are.
+  const float = () => change(task.floating ? { floating: null, timezone: user.timezone } : { floating: true })
+  return (
+    <TimeField task={task} name={saying.t.fields.due_at} at={task.due_at} on={task.due_on} none={saying.t.due.pick} timed late={isOverdue(task, saying.at)} set={set} clear={() => change(task.recurrence ? { ...NO_DUE, recurrence: null } : NO_DUE)}>
+      {task.due_at && <label className="mt-3 flex items-center gap-2.5 text-sm text-soft"><input type="checkbox" className="size-4 accent-accent" checked={Boolean(task.floating)} onChange={float} />{saying.t.due.floating}</label>}
+    </TimeField>
+  )
 }
 
-const NO_DUE: Fields = { due_on: null, due_at: null, timezone: null, recurrence: null }
+/** From when a task can be begun. */
+export function StartField({ task, change }: Given) {
+  const { t } = useSaying()
+  const { user } = useDesk()
+  const set = (day: string, clock: string | null) => change(startChange(task, day, clock, user.timezone))
+  return <TimeField task={task} name={t.fields.start_at} at={task.start_at ?? null} on={task.start_on ?? null} none={t.due.noStart} late={false} timed={!task.due_on} set={set} clear={() => change({ start_at: null, start_on: null })} />
+}
 
-export function DueField({ task, change }: { task: Task; change: (changes: Fields) => void }) {
+type Given = { task: Task; change: (changes: Fields) => void }
+type TimeGiven = { task: Task; name: string; at: string | null; on: string | null; none: string; late: boolean; timed: boolean; set: (day: string, clock: string | null) => void; clear: () => void; children?: ReactNode }
+
+function TimeField({ task, name, at, on, none, late, timed, set, clear, children }: TimeGiven) {
   const saying = useSaying()
   const { user } = useDesk()
   const zone = task.timezone ?? user.timezone
-  const date = dueDate(task, zone)
-  const time = dueTime(task, zone)
-  const set = (day: string, clock: string | null) => change(dueChange(task, day, clock, user.timezone))
+  const when = { ...task, due_at: at, due_on: on }
+  const date = dueDate(when, zone)
+  const time = dueTime(when, zone)
   return (
     <div className="flex items-center">
       <Popover.Root>
-        <Popover.Trigger className={`min-h-9 rounded-md px-2 text-left text-base hover:bg-hover max-md:min-h-11 ${date ? (isOverdue(task, saying.at) ? "text-late" : "") : "text-faint"}`}>{date ? sayDue(task, saying) : saying.t.due.pick}</Popover.Trigger>
+        <Popover.Trigger className={`min-h-9 rounded-md px-2 text-left text-base hover:bg-hover max-md:min-h-11 ${date ? (late ? "text-late" : "") : "text-faint"}`}>{date ? sayDue(when, saying) : none}</Popover.Trigger>
         <Popover.Portal>
-          <Popover.Content aria-label={saying.t.fields.due_at} align="start" sideOffset={4} collisionPadding={12} className="floating appear w-76 p-3">
+          <Popover.Content aria-label={name} align="start" sideOffset={4} collisionPadding={12} className="floating appear w-76 p-3">
             <Presets saying={saying} pick={(day) => set(day, time)} />
             <Calendar saying={saying} date={date} pick={(day) => set(day, time)} />
-            <label className="mt-2 flex items-center gap-3 border-t border-line pt-3 text-sm text-soft">{saying.t.due.time}
+            {timed && <label className="mt-2 flex items-center gap-3 border-t border-line pt-3 text-sm text-soft">{saying.t.due.time}
               <input type="time" className="field w-32 py-1" value={time ?? ""} onChange={(event) => date && set(date, event.target.value || null)} disabled={!date} />
               {zone !== user.timezone && <span className="text-xs text-faint">{saying.t.due.zone(zone)}</span>}
-            </label>
+            </label>}
+            {children}
           </Popover.Content>
         </Popover.Portal>
       </Popover.Root>
-      {date && <button className="icon-button" aria-label={saying.t.due.clear} onClick={() => change(task.recurrence ? NO_DUE : { due_on: null, due_at: null, timezone: null })}><X size={15} /></button>}
+      {date && <button className="icon-button" aria-label={`${saying.t.due.clear}: ${name}`} onClick={clear}><X size={15} /></button>}
     </div>
   )
 }

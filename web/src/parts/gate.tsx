@@ -1,5 +1,6 @@
 /** The gate: what a person sees before it is known who they are, when nobody is logged in, and behind it. */
 import dynamic from "next/dynamic"
+import { useRouter } from "next/router"
 import { type ReactNode, useEffect, useState } from "react"
 import { DeskProvider } from "@/data/desk"
 import { useSession } from "@/data/session"
@@ -17,10 +18,25 @@ export function readLink(hash: string): LetterLink | null {
   return purpose && token ? { purpose: purpose as LetterLink["purpose"], token } : null
 }
 
+/** The task that a reminder's link leads to, `/#/tasks/<id>`. */
+export function readTask(hash: string): string | null {
+  return /^#\/tasks\/([0-9a-f-]{36})$/.exec(hash)?.[1] ?? null
+}
+
 export function Gate({ children }: { children: ReactNode }) {
   const { user } = useSession()
   const [link, setLink] = useState<LetterLink | null>(null)
-  useEffect(() => setLink(readLink(location.hash)), [])
+  const { replace } = useRouter()
+  useEffect(() => {
+    const follow = () => {
+      setLink(readLink(location.hash))
+      const task = readTask(location.hash)
+      if (task) void replace(`/?view=all&task=${task}`)
+    }
+    follow()
+    window.addEventListener("hashchange", follow)
+    return () => window.removeEventListener("hashchange", follow)
+  }, [replace])
   if (user === undefined) return <Waiting />
   const openedByLink = link && (link.purpose !== "confirm" || !user)
   if (!user || openedByLink) return <SignIn link={link} done={() => setLink(null)} />

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import type { Task } from "@/api/shapes"
 import { rowsOf } from "@/data/rows"
 import { here } from "@/data/spec"
-import { piecesOf } from "./highlighted"
+import { cutAt, piecesOf } from "./highlighted"
 
 const marked = (text: string, ...words: string[]) => piecesOf(text, words).map((one) => (one.marked ? `[${one.text}]` : one.text)).join("")
 
@@ -11,11 +11,23 @@ describe("marks", () => {
     ["Crème brûlée", ["creme"], "[Crème] brûlée"],
     ["Book the train, book the room", ["book"], "[Book] the train, [book] the room"],
     ["<b>bold</b>", ["b"], "<[b]>[b]old</[b]>"],
+    ["a notebook", ["book"], "a notebook"],
+    ["月次報告を書く", ["報告"], "月次[報告]を書く"],
     ["nothing", ["x"], "nothing"],
     ["👩‍👩‍👧 family", ["family"], "👩‍👩‍👧 [family]"],
   ])("%s", (text, words, expected) => {
     expect(marked(text, ...words)).toBe(expected)
     expect(piecesOf(text, words).map((one) => one.text).join("")).toBe(text)
+  })
+})
+
+describe("what the server found", () => {
+  const cut = (text: string, ...ranges: [number, number][]) => cutAt(text, ranges).map((one) => (one.marked ? `[${one.text}]` : one.text)).join("")
+  it("is cut by code units, in any order, and never beyond the text", () => {
+    expect(cut("👩 ran home", [7, 11], [3, 6])).toBe("👩 [ran] [home]")
+    expect(cut("short", [0, 99])).toBe("short")
+    expect(cut("ab", [0, 2], [1, 2])).toBe("[ab]")
+    expect(cut("none")).toBe("none")
   })
 })
 

@@ -4,13 +4,14 @@ import { type ComponentType, type ReactElement, type ReactNode, useState } from 
 /** What a late menu is given: its button, already there. */
 export type MenuGiven = { trigger: ReactElement }
 
-type Given<T> = { name: string; icon: ReactNode; active: boolean; className?: string; labelled?: boolean; load: () => Promise<ComponentType<MenuGiven & T>>; given: T }
+type Given<T> = { name: string; icon: ReactNode; active: boolean; className?: string; labelled?: boolean; bare?: boolean; load: () => Promise<ComponentType<MenuGiven & T>>; given: T }
 
-export function LateMenu<T extends object>({ name, icon, active, className, labelled, load, given }: Given<T>) {
+export function LateMenu<T extends object>({ name, icon, active, className, labelled, bare, load, given }: Given<T>) {
   const [Menu, setMenu] = useState<ComponentType<MenuGiven & T>>()
   const look = className ?? `quiet ${active ? "text-accent" : ""}`
-  const trigger = <button className={look} aria-label={labelled ? undefined : name} aria-haspopup="menu">{icon}<span className={labelled ? "" : "max-md:hidden"}>{name}</span></button>
+  const words = !bare && <span className={labelled ? "" : "max-md:hidden"}>{name}</span>
+  const trigger = <button className={look} aria-label={labelled ? undefined : name} aria-haspopup="menu">{icon}{words}</button>
   if (Menu) return <Menu trigger={trigger} {...given} />
   const open = () => void load().then((found) => setMenu(() => found))
-  return <button className={look} aria-label={labelled ? undefined : name} aria-haspopup="menu" aria-expanded={false} onPointerEnter={() => void load()} onFocus={() => void load()} onClick={open}>{icon}<span className={labelled ? "" : "max-md:hidden"}>{name}</span></button>
+  return <button className={look} aria-label={labelled ? undefined : name} aria-haspopup="menu" aria-expanded={false} onPointerEnter={() => void load()} onFocus={() => void load()} onClick={open}>{icon}{words}</button>
 }

@@ -5,6 +5,7 @@ import { useDesk } from "@/data/desk"
 import { useDoings } from "@/data/doings"
 import { type Keys, useKeys } from "@/data/keys"
 import type { Row } from "@/data/rows"
+import { dueChange } from "@/data/times"
 import { addDays } from "@/text/zone"
 import type { Picked } from "./task-list"
 
@@ -40,7 +41,7 @@ export function useListKeys({ tasks, rows, virtual, select, picked, toggle, show
     }
     focusTask(next.id, rows, virtual)
   }
-  const due = (days: number) => doings.changeAll(meant(), () => ({ due_on: addDays(at.today, days), due_at: null, timezone: null }))
+  const due = (days: number) => doings.changeAll(meant(), (task) => dueChange(task, addDays(at.today, days), null, at.zone))
   const finish = () => {
     doings.act(meant(), "complete")
     picked.set(new Set())

@@ -1,6 +1,6 @@
 /** One line that becomes a task: what it understood is marked while typing and said below. */
 import { Bell, CalendarDays, CornerDownLeft, Plus, Repeat2 } from "lucide-react"
-import { type FormEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react"
+import { type FormEvent, type ReactNode, memo, useEffect, useMemo, useRef, useState } from "react"
 import { useDesk, useSaying } from "@/data/desk"
 import { useDoings } from "@/data/doings"
 import type { Spec } from "@/data/spec"
@@ -9,7 +9,7 @@ import { type Saying, sayBefore, sayDate, sayRepeat, sayTime } from "@/text/say"
 import { type Understood, understand } from "@/text/understand"
 import { toLocal } from "@/text/zone"
 import { PriorityBars } from "./task-row"
-import { TagDot } from "./sidebar"
+import { TagDot } from "./tag-dot"
 
 /** What an empty line would still mean here: today's list gives today, a tag's list its tag. */
 function withPlace(found: Understood, spec: Spec, today: string): Understood {
@@ -29,7 +29,7 @@ function asFields({ title, tags, due_on, due_at, priority, recurrence, reminders
   }
 }
 
-export function QuickAdd({ spec }: { spec: Spec }) {
+export const QuickAdd = memo(function QuickAdd({ spec }: { spec: Spec }) {
   const { at } = useDesk()
   const saying = useSaying()
   const doings = useDoings()
@@ -47,7 +47,7 @@ export function QuickAdd({ spec }: { spec: Spec }) {
       {text.trim() !== "" && <Meaning found={found} saying={saying} />}
     </form>
   )
-}
+})
 
 function Line({ text, setText, found }: { text: string; setText: (text: string) => void; found: Understood }) {
   const { t } = useSaying()
@@ -56,12 +56,11 @@ function Line({ text, setText, found }: { text: string; setText: (text: string) 
   useEffect(() => {
     if (backdrop.current && input.current) backdrop.current.scrollLeft = input.current.scrollLeft
   }, [text])
-  const shape = "col-start-1 row-start-1 w-full py-3.5 pr-24 pl-12 text-lg leading-7"
   return (
     <div className="group grid items-center rounded-xl border border-line bg-raised transition-colors focus-within:border-accent">
       <Plus size={20} aria-hidden="true" className="pointer-events-none z-1 col-start-1 row-start-1 ml-4 text-accent" />
-      <div ref={backdrop} aria-hidden="true" className={`${shape} overflow-hidden whitespace-pre text-transparent`}>{marks(text, found)}</div>
-      <input ref={input} id="quick-add" value={text} maxLength={2000} autoComplete="off" enterKeyHint="done" dir="auto" aria-label={t.add.label} aria-describedby="quick-add-hint" placeholder={t.add.placeholder} onChange={(event) => setText(event.target.value)} onScroll={(event) => backdrop.current && (backdrop.current.scrollLeft = event.currentTarget.scrollLeft)} onKeyDown={(event) => event.key === "Escape" && (text ? setText("") : event.currentTarget.blur())} className={`${shape} z-1 bg-transparent outline-none`} />
+      <div ref={backdrop} aria-hidden="true" className="col-start-1 row-start-1 my-3.5 mr-24 ml-12 overflow-hidden text-lg leading-7 whitespace-pre text-transparent">{marks(text, found)}</div>
+      <input ref={input} id="quick-add" value={text} maxLength={2000} autoComplete="off" enterKeyHint="done" dir="auto" aria-label={t.add.label} aria-describedby="quick-add-hint" placeholder={t.add.placeholder} onChange={(event) => setText(event.target.value)} onScroll={(event) => backdrop.current && (backdrop.current.scrollLeft = event.currentTarget.scrollLeft)} onKeyDown={(event) => event.key === "Escape" && (text ? setText("") : event.currentTarget.blur())} className="z-1 col-start-1 row-start-1 w-full bg-transparent py-3.5 pr-24 pl-12 text-lg leading-7 outline-none" />
       {text.trim() !== "" && <button className="primary z-2 col-start-1 row-start-1 mr-2.5 justify-self-end"><span>{t.add.add}</span><CornerDownLeft size={15} aria-hidden="true" className="max-md:hidden" /></button>}
     </div>
   )

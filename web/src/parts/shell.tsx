@@ -7,15 +7,17 @@ import { useDesk } from "@/data/desk"
 import { type Keys, useKeys } from "@/data/keys"
 import { useWords } from "@/data/language"
 import { useNotices } from "@/data/notices"
+import { useArrivals } from "@/data/place"
+import { BottomBar } from "./bottom-bar"
 import type { LetterLink } from "./gate"
-import { BottomBar, Sidebar } from "./sidebar"
+import { Sidebar } from "./sidebar"
 import { Unsaved } from "./unsaved"
 
 const KeySheet = dynamic(() => import("./key-sheet"))
 
 const GO: Record<string, string> = {
   "g t": "/", "g u": "/?view=upcoming", "g o": "/?view=overdue", "g d": "/?view=done", "g a": "/?view=all",
-  "g w": "/week", "g m": "/month", "g b": "/board", "g s": "/settings",
+  "g w": "/week", "g m": "/month", "g b": "/board", "g r": "/reminders", "g s": "/settings",
 }
 
 export function Shell({ children, link }: { children: ReactNode; link: LetterLink | null }) {
@@ -24,6 +26,7 @@ export function Shell({ children, link }: { children: ReactNode; link: LetterLin
   const { undoLast } = useNotices()
   const [sheet, setSheet] = useState(false)
   useChannelLink(link)
+  useArrivals()
   const keys: Keys = { "?": () => setSheet(true), z: undoLast, "Control+z": undoLast }
   for (const [name, path] of Object.entries(GO)) keys[name] = () => void router.push(path)
   useKeys(keys)

@@ -1,20 +1,22 @@
-/** Where one can go: lists, tags, saved views, the operators' rooms; beside the page, or below it on a phone. */
-import { Bookmark, CalendarDays, CalendarRange, CircleCheck, CircleHelp, Clock3, Columns3, Cpu, History, Inbox, Layers, MailX, MoreHorizontal, Settings, Sun, X } from "lucide-react"
+/** Where one can go: lists, tags, saved views, the operators' rooms; beside the page. */
+import { Bell, Bookmark, CalendarClock, CalendarDays, CalendarRange, CircleCheck, CircleHelp, Clock3, Columns3, Cpu, History, Inbox, MailX, MoreHorizontal, Settings, Sun, Users } from "lucide-react"
 import type { LucideIcon } from "lucide-react"
 import Link from "next/link"
-import type { ReactNode } from "react"
-import { forgetView, hueOf, useSavedViews, useTags } from "@/data/aside"
+import { type ReactNode, memo } from "react"
 import { useDesk } from "@/data/desk"
 import { useWords } from "@/data/language"
 import { useList } from "@/data/list"
 import { PLAIN, usePlace } from "@/data/place"
 import { type View, isOverdue, writeSpec } from "@/data/spec"
+import { useTags } from "@/data/tags"
+import { asSpec, useSavedViews, useUpload } from "@/data/views"
 import { Connection } from "./connection"
 import { LateMenu } from "./late-menu"
 import { Mark } from "./mark"
+import { TagDot } from "./tag-dot"
 import { Unsaved } from "./unsaved"
 
-const LISTS: [View, LucideIcon][] = [["today", Sun], ["upcoming", CalendarDays], ["overdue", Clock3], ["done", CircleCheck], ["all", Inbox]]
+export const LISTS: [View, LucideIcon][] = [["today", Sun], ["upcoming", CalendarClock], ["overdue", Clock3], ["done", CircleCheck], ["all", Inbox]]
 const MOST_TAGS = 12
 
 export function Sidebar({ help }: { help: () => void }) {
@@ -37,42 +39,43 @@ export function Sidebar({ help }: { help: () => void }) {
   )
 }
 
-export function useCounts(): { today: string; overdue: string } {
-  const { at } = useDesk()
-  const { tasks, more } = useList(PLAIN)
-  const say = (n: number) => (n === 0 ? "" : more ? `${n}+` : String(n))
-  return { today: say(tasks.length), overdue: say(tasks.filter((task) => isOverdue(task, at)).length) }
-}
-
 function Lists() {
   const t = useWords()
   const { path, spec } = usePlace()
-  const counts = useCounts()
   return (
     <div className="grid gap-0.5">
       {LISTS.map(([view, Icon]) => (
-        <Way key={view} href={view === "today" ? "/" : `/?view=${view}`} here={path === "/" && spec.view === view && spec.tags.length === 0} icon={<Icon size={17} strokeWidth={1.75} />} count={view === "today" ? counts.today : view === "overdue" ? counts.overdue : ""} late={view === "overdue"}>
-          {t.views[view]}
-        </Way>
+        <Way key={view} href={view === "today" ? "/" : `/?view=${view}`} here={path === "/" && spec.view === view && spec.tags.length === 0} Icon={Icon} count={COUNTED[view]}>{t.views[view]}</Way>
       ))}
-      <Way href="/week" here={path === "/week"} icon={<CalendarRange size={17} strokeWidth={1.75} />}>{t.nav.week}</Way>
-      <Way href="/month" here={path === "/month"} icon={<Layers size={17} strokeWidth={1.75} />}>{t.nav.month}</Way>
-      <Way href="/board" here={path === "/board"} icon={<Columns3 size={17} strokeWidth={1.75} />}>{t.nav.board}</Way>
+      <Way href="/week" here={path === "/week"} Icon={CalendarRange}>{t.nav.week}</Way>
+      <Way href="/month" here={path === "/month"} Icon={CalendarDays}>{t.nav.month}</Way>
+      <Way href="/board" here={path === "/board"} Icon={Columns3}>{t.nav.board}</Way>
     </div>
   )
 }
 
-type WayGiven = { href: string; here: boolean; icon?: ReactNode; count?: string; late?: boolean; children: ReactNode }
+/** Apart, because it moves with every change of a task and the ways need not. */
+function Count({ late }: { late: boolean }) {
+  const { at } = useDesk()
+  const { tasks, more } = useList(PLAIN)
+  const count = late ? tasks.filter((task) => isOverdue(task, at)).length : tasks.length
+  if (count === 0) return null
+  return <span className={`figures text-xs ${late ? "font-semibold text-late" : "text-faint"}`}>{count}{more && "+"}</span>
+}
 
-function Way({ href, here, icon, count, late, children }: WayGiven) {
+const COUNTED: Partial<Record<View, ReactNode>> = { today: <Count late={false} />, overdue: <Count late /> }
+
+type WayGiven = { href: string; here: boolean; Icon?: LucideIcon; tag?: string; count?: ReactNode; children: string }
+
+const Way = memo(function Way({ href, here, Icon, tag, count, children }: WayGiven) {
   return (
     <Link href={href} shallow aria-current={here ? "page" : undefined} className={`flex min-h-8 items-center gap-3 rounded-md px-3 text-sm transition-colors ${here ? "bg-tint font-semibold text-ink" : "text-soft hover:bg-hover hover:text-ink"}`}>
-      <span className={here ? "text-accent" : ""} aria-hidden="true">{icon}</span>
+      <span className={here ? "text-accent" : ""} aria-hidden="true">{Icon ? <Icon size={17} strokeWidth={1.75} /> : <TagDot tag={tag!} />}</span>
       <span className="min-w-0 flex-1 truncate">{children}</span>
-      {count && <span className={`figures text-xs ${late ? "font-semibold text-late" : "text-faint"}`}>{count}</span>}
+      {typeof count === "number" ? <span className="figures text-xs text-faint">{count}</span> : count}
     </Link>
   )
-}
+})
 
 function Tags() {
   const t = useWords()
@@ -81,33 +84,33 @@ function Tags() {
   if (tags.length === 0) return null
   return (
     <section className="grid gap-0.5">
-      <h2 className="eyebrow mb-1 px-3">{t.nav.tags}</h2>
+      <h2 className="mb-1 px-3"><Link href="/tags" aria-label={t.nav.manageTags} className="eyebrow hover:text-ink hover:underline">{t.nav.tags}</Link></h2>
       {tags.map(({ name, count }) => (
-        <Way key={name} href={`/?${writeSpec({ ...PLAIN, view: "all", status: "open", tags: [name] })}`} here={path === "/" && spec.tags.length === 1 && spec.tags[0] === name} icon={<TagDot tag={name} />} count={String(count)}>{name}</Way>
+        <Way key={name} href={`/?${writeSpec({ ...PLAIN, view: "all", status: "open", tags: [name] })}`} here={path === "/" && spec.tags.length === 1 && spec.tags[0] === name} tag={name} count={count}>{name}</Way>
       ))}
     </section>
   )
 }
 
-export function TagDot({ tag }: { tag: string }) {
-  return <svg width="17" height="17" viewBox="0 0 17 17" aria-hidden="true"><circle cx="8.5" cy="8.5" r="3.5" fill={`oklch(0.64 0.12 ${hueOf(tag)})`} /></svg>
-}
-
 function SavedViews() {
   const t = useWords()
   const views = useSavedViews()
+  useUpload()
   const { path, spec } = usePlace()
   if (views.length === 0) return null
-  const current = writeSpec(spec).toString()
+  const current = path === "/" ? writeSpec(spec).toString() : null
   return (
     <section className="grid gap-0.5">
       <h2 className="eyebrow mb-1 px-3">{t.nav.saved}</h2>
-      {views.map(({ name, query }) => (
-        <div key={name} className="group relative">
-          <Way href={`/?${query}`} here={path === "/" && query === current} icon={<Bookmark size={16} strokeWidth={1.75} />}>{name}</Way>
-          <button aria-label={t.search.forget(name)} onClick={() => forgetView(name)} className="icon-button absolute top-0.5 right-0.5 opacity-0 group-hover:opacity-100 focus:opacity-100"><X size={14} /></button>
-        </div>
-      ))}
+      {views.map((view) => {
+        const address = writeSpec(asSpec(view.query)).toString()
+        return (
+          <div key={view.id} className="group relative">
+            <Way href={`/?${address}`} here={address === current} Icon={Bookmark}>{view.name}</Way>
+            <LateMenu name={t.saved.menu(view.name)} bare icon={<MoreHorizontal size={16} />} active={false} className="icon-button absolute top-0 right-0 opacity-0 group-hover:opacity-100 focus:opacity-100 aria-expanded:opacity-100" load={() => import("./view-menu").then(({ ViewMenu }) => ViewMenu)} given={{ view }} />
+          </div>
+        )
+      })}
     </section>
   )
 }
@@ -119,11 +122,13 @@ function Operators() {
   return (
     <section className="grid gap-0.5">
       {user.roles.includes("admin") && <h2 className="eyebrow mb-1 px-3">{t.nav.operators}</h2>}
-      <Way href="/audit" here={path === "/audit"} icon={<History size={17} strokeWidth={1.75} />}>{t.nav.audit}</Way>
+      <Way href="/reminders" here={path === "/reminders"} Icon={Bell}>{t.nav.reminders}</Way>
+      <Way href="/audit" here={path === "/audit"} Icon={History}>{t.nav.audit}</Way>
       {user.roles.includes("admin") && (
         <>
-          <Way href="/machine" here={path === "/machine"} icon={<Cpu size={17} strokeWidth={1.75} />}>{t.nav.machine}</Way>
-          <Way href="/letters" here={path === "/letters"} icon={<MailX size={17} strokeWidth={1.75} />}>{t.nav.letters}</Way>
+          <Way href="/machine" here={path === "/machine"} Icon={Cpu}>{t.nav.machine}</Way>
+          <Way href="/letters" here={path === "/letters"} Icon={MailX}>{t.nav.letters}</Way>
+          <Way href="/users" here={path === "/users"} Icon={Users}>{t.nav.users}</Way>
         </>
       )}
     </section>
@@ -141,31 +146,4 @@ function Account({ help }: { help: () => void }) {
       <button className="icon-button" aria-label={t.nav.help} onClick={help}><CircleHelp size={17} strokeWidth={1.75} /></button>
     </div>
   )
-}
-
-// --- on a phone --------------------------------------------------------------------------------
-
-const THUMB: [View, LucideIcon][] = LISTS.filter(([view]) => view !== "done" && view !== "overdue")
-
-export function BottomBar() {
-  const t = useWords()
-  const { path, spec } = usePlace()
-  return (
-    <nav aria-label={t.nav.main} className="flex shrink-0 border-t border-line bg-raised pb-[env(safe-area-inset-bottom)] md:hidden">
-      {THUMB.map(([view, Icon]) => {
-        const here = path === "/" && spec.view === view
-        return (
-          <Link key={view} href={view === "today" ? "/" : `/?view=${view}`} shallow aria-current={here ? "page" : undefined} className={`flex min-h-14 flex-1 flex-col items-center justify-center gap-0.5 text-xs ${here ? "font-semibold text-accent" : "text-soft"}`}>
-            <Icon size={20} strokeWidth={1.75} aria-hidden="true" />{t.views[view]}
-          </Link>
-        )
-      })}
-      <MoreMenu />
-    </nav>
-  )
-}
-
-function MoreMenu() {
-  const t = useWords()
-  return <LateMenu name={t.nav.more} labelled active={false} icon={<MoreHorizontal size={20} aria-hidden="true" />} className="flex min-h-14 flex-1 flex-col items-center justify-center gap-0.5 text-xs text-soft" load={() => import("./more-menu").then(({ MoreMenu }) => MoreMenu)} given={{}} />
 }

@@ -2,10 +2,10 @@
 import { X } from "lucide-react"
 import { type KeyboardEvent, useState } from "react"
 import type { Task } from "@/api/shapes"
-import { useTags } from "@/data/aside"
+import { useTags } from "@/data/tags"
 import { useSaying } from "@/data/desk"
 import type { Fields } from "@/data/writes"
-import { TagDot } from "./sidebar"
+import { TagDot } from "./tag-dot"
 
 export function TagField({ task, change }: { task: Task; change: (changes: Fields) => void }) {
   const { t } = useSaying()

@@ -3,13 +3,15 @@ import { useVirtualizer } from "@tanstack/react-virtual"
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react"
 import type { Task } from "@/api/shapes"
 import { useDesk, useSaying } from "@/data/desk"
-import type { List } from "@/data/list"
+import type { List, Marks } from "@/data/list"
 import { type Row, rowsOf } from "@/data/rows"
 import { type Spec, wordsOf } from "@/data/spec"
 import { type Saying, sayDate, sayRest, sayTime } from "@/text/say"
 import { type RowGiven, TaskRow } from "./task-row"
 import { useListKeys } from "./list-keys"
 
+// The next page is asked for this many rows before its first is needed.
+const AHEAD = 25
 const HEIGHT = { task: 48, heading: 68, now: 24 }
 
 export type Picked = { ids: ReadonlySet<string>; set: (ids: ReadonlySet<string>) => void }
@@ -21,14 +23,16 @@ export function TaskList({ list, spec, scroller, picked, open, toggle, show }: G
   const rows = useMemo(() => rowsOf(list.tasks, spec.view, at), [list.tasks, spec.view, at])
   const words = useMemo(() => wordsOf(spec.q), [spec.q])
   const { top, margin } = useMargin(scroller)
+  // One function for one list: a new one makes the virtualizer measure every row anew.
+  const keyOf = useCallback((n: number) => rows[n]!.key, [rows])
   const virtual = useVirtualizer({
     count: rows.length, getScrollElement: () => scroller.current, estimateSize: (n) => HEIGHT[rows[n]!.kind], overscan: 12,
-    getItemKey: (n) => rows[n]!.key, scrollMargin: margin,
+    getItemKey: keyOf, scrollMargin: margin,
   })
   const shown = virtual.getVirtualItems()
   const last = shown.at(-1)?.index ?? 0
   useEffect(() => {
-    if (list.more && last >= rows.length - 100) list.loadMore()
+    if (list.ready && list.more && last >= rows.length - AHEAD) list.loadMore()
   }, [last, rows.length, list])
   const select = useSelect(list.tasks, picked)
   const showTask = useCallback((task: Task) => show(task.id), [show])
@@ -40,7 +44,7 @@ export function TaskList({ list, spec, scroller, picked, open, toggle, show }: G
         const row = rows[item.index]!
         return (
           <div key={item.key} ref={virtual.measureElement} data-index={item.index} className="absolute inset-x-0 top-0" style={{ transform: `translateY(${item.start - margin}px)` }}>
-            <Line row={row} saying={saying} dated={dated} words={words} picked={picked} open={open} pendingOf={(id) => outbox.isPending(id)} toggle={toggle} show={showTask} select={select} />
+            <Line row={row} saying={saying} dated={dated} words={words} marks={list.marks} picked={picked} open={open} pendingOf={(id) => outbox.isPending(id)} toggle={toggle} show={showTask} select={select} />
           </div>
         )
       })}
@@ -48,10 +52,10 @@ export function TaskList({ list, spec, scroller, picked, open, toggle, show }: G
   )
 }
 
-type LineGiven = Omit<RowGiven, "task" | "pending" | "selected" | "open"> & { row: Row; picked: Picked; open: string | null; pendingOf: (id: string) => boolean }
+type LineGiven = Omit<RowGiven, "task" | "pending" | "selected" | "open" | "marks"> & { row: Row; marks: Marks; picked: Picked; open: string | null; pendingOf: (id: string) => boolean }
 
-function Line({ row, picked, open, pendingOf, ...given }: LineGiven) {
-  if (row.kind === "task") return <TaskRow {...given} task={row.task} pending={pendingOf(row.task.id)} selected={picked.ids.has(row.task.id)} open={open === row.task.id} />
+function Line({ row, marks, picked, open, pendingOf, ...given }: LineGiven) {
+  if (row.kind === "task") return <TaskRow {...given} task={row.task} marks={marks.get(row.task.id)} pending={pendingOf(row.task.id)} selected={picked.ids.has(row.task.id)} open={open === row.task.id} />
   if (row.kind === "now") return <NowLine time={row.time} saying={given.saying} />
   return <Heading row={row} saying={given.saying} />
 }

@@ -3,18 +3,19 @@ import { useQuery } from "@tanstack/react-query"
 import { ChevronRight } from "lucide-react"
 import { type ReactNode, useState } from "react"
 import { get } from "@/api/client"
-import type { Delivery, HistoryItem, Occurrence, Page, Task } from "@/api/shapes"
+import type { HistoryItem, Occurrence, Page, Task } from "@/api/shapes"
 import { useDesk, useSaying } from "@/data/desk"
 import { type Saying, sayDate, sayInstant } from "@/text/say"
 import { toLocal } from "@/text/zone"
 import { differences } from "@/text/differences"
+import { TaskReminders } from "./delivery-log"
 
 export function TaskPast({ task }: { task: Task }) {
   const { t } = useSaying()
   return (
     <div className="mt-6 grid border-t border-line">
       {task.series_id && <Fold name={t.series.title}><Series id={task.series_id} /></Fold>}
-      {task.reminders.length > 0 && <Fold name={t.deliveries.title}><Deliveries id={task.id} /></Fold>}
+      {task.reminders.length > 0 && <Fold name={t.deliveries.title}><TaskReminders id={task.id} /></Fold>}
       <Fold name={t.history.title}><History task={task} /></Fold>
     </div>
   )
@@ -55,24 +56,6 @@ function Step({ item, saying }: { item: HistoryItem; saying: Saying }) {
         <p key={field} className="line-clamp-3 text-soft"><span className="text-faint">{t.fields[field as keyof typeof t.fields] ?? field}: </span><del className="decoration-1">{before || t.history.empty}</del> → {after || t.history.empty}</p>
       ))}
     </>
-  )
-}
-
-export function Deliveries({ id }: { id: string }) {
-  const saying = useSaying()
-  const { t } = saying
-  const items = usePage<Delivery>("deliveries", `/v1/deliveries?task_id=${id}&limit=100`)
-  if (!items) return null
-  if (items.length === 0) return <p className="text-faint">{t.deliveries.none}</p>
-  return (
-    <ol className="grid gap-2.5">
-      {items.map((one) => (
-        <li key={one.id}>
-          <p><span className={`font-semibold ${one.state === "failed" ? "text-late" : ""}`}>{t.deliveries.states[one.state]}</span> <span className="text-faint">{t.deliveries.kinds[one.channel] ?? one.channel} · {sayInstant(one.sent_at ?? one.due_at, saying)}</span></p>
-          <p className="text-soft">{[one.reason, one.late_by_seconds ? t.deliveries.late(one.late_by_seconds) : "", one.attempts > 1 ? t.deliveries.attempts(one.attempts) : ""].filter(Boolean).join(" · ")}</p>
-        </li>
-      ))}
-    </ol>
   )
 }
 

@@ -1,12 +1,12 @@
 /** One task in a list: its time, its tick, its title, and what else is worth a glance. */
 import { Bell, Repeat2, StickyNote } from "lucide-react"
 import { type MouseEvent, memo } from "react"
-import type { Task } from "@/api/shapes"
+import type { Highlight, Range, Task } from "@/api/shapes"
 import { dueTime, isOverdue } from "@/data/spec"
 import { type Saying, sayDate, sayDue, sayTime } from "@/text/say"
 import { dueDate } from "@/data/spec"
-import { Highlighted } from "./highlighted"
-import { TagDot } from "./sidebar"
+import { Highlighted, cutAt, piecesOf } from "./highlighted"
+import { TagDot } from "./tag-dot"
 
 export type RowGiven = {
   task: Task
@@ -14,6 +14,8 @@ export type RowGiven = {
   /** Whether the row stands under its day, so that a time says enough. */
   dated: boolean
   words: readonly string[]
+  /** What the server found, where it answered already. */
+  marks: (Highlight & { version: number }) | undefined
   pending: boolean
   selected: boolean
   open: boolean
@@ -34,7 +36,7 @@ export const TaskRow = memo(function TaskRow(given: RowGiven) {
       <Tick task={task} toggle={toggle} t={saying.t} />
       <div className="min-w-0 flex-1 py-2.75">
         <button className={`block w-full text-left leading-6 outline-offset-4 ${task.status === "open" ? "" : "text-faint line-through decoration-1"}`} dir="auto" data-title aria-label={saying.t.task.open(task.title)}>
-          <span className="line-clamp-2"><Highlighted text={task.title} words={given.words} /></span>
+          <span className="line-clamp-2"><Found text={task.title} words={given.words} ranges={marksFor(given)?.title} /></span>
         </button>
         <UnderTitle {...given} />
       </div>
@@ -43,12 +45,27 @@ export const TaskRow = memo(function TaskRow(given: RowGiven) {
   )
 })
 
-/** A time of day where the day is known; on hover the box that selects. */
-function Lead({ task, saying, dated, selected, select }: RowGiven) {
+/** What was found in an older version of the task may stand elsewhere now. */
+function marksFor({ task, marks }: RowGiven): Highlight | undefined {
+  return marks?.version === task.version ? marks : undefined
+}
+
+function Found({ text, words, ranges }: { text: string; words: readonly string[]; ranges: readonly Range[] | undefined }) {
+  return <Highlighted pieces={ranges ? cutAt(text, ranges) : piecesOf(text, words)} />
+}
+
+/** When, where a heading names the day: the time, or the date of what is late from another one. */
+function sayUnderDay(task: Task, saying: Saying): string {
   const time = dueTime(task, saying.at.zone)
   const date = dueDate(task, saying.at.zone)
+  if (date && date < saying.at.today && task.status === "open") return sayDate(date, saying)
+  return time ? sayTime(time, saying) : ""
+}
+
+/** A time of day where the day is known; on hover the box that selects. */
+function Lead({ task, saying, dated, selected, select }: RowGiven) {
   const late = isOverdue(task, saying.at)
-  const words = !dated ? "" : date && date < saying.at.today && task.status === "open" ? sayDate(date, saying) : time ? sayTime(time, saying) : ""
+  const words = dated ? sayUnderDay(task, saying) : ""
   return (
     <div className={`relative hidden shrink-0 self-stretch md:block ${dated ? "w-22" : "w-9"}`}>
       <span className={`figures block py-3 pr-2 text-right text-sm leading-6 group-hover:opacity-0 ${selected ? "opacity-0" : ""} ${late ? "text-late" : "text-faint"}`}>{words}</span>
@@ -76,9 +93,11 @@ export function Tick({ task, toggle, t }: { task: Task; toggle: (task: Task) => 
 }
 
 /** On a phone, and for notes: what does not fit beside. */
-function UnderTitle({ task, saying, dated, words }: RowGiven) {
-  const due = dated && !(task.due_on === null && task.due_at === null) ? dueTime(task, saying.at.zone) ? sayDue(task, saying) : "" : task.due_on || task.due_at ? sayDue(task, saying) : ""
-  const note = words.length > 0 ? excerpt(task.notes, words) : ""
+function UnderTitle(given: RowGiven) {
+  const { task, saying, dated, words } = given
+  const due = dated ? sayUnderDay(task, saying) : task.due_on || task.due_at ? sayDue(task, saying) : ""
+  const found = marksFor(given)
+  const note = found ? found.notes?.text : words.length > 0 ? excerpt(task.notes, words) : ""
   if (!due && task.tags.length === 0 && !note) return null
   return (
     <div className={`text-sm leading-5 text-faint ${note ? "" : "md:hidden"}`}>
@@ -86,7 +105,7 @@ function UnderTitle({ task, saying, dated, words }: RowGiven) {
         {due && <span className={`figures ${isOverdue(task, saying.at) ? "text-late" : ""}`}>{due}</span>}
         {task.tags.map((tag) => <span key={tag}>#{tag}</span>)}
       </span>
-      {note && <span className="line-clamp-1"><Highlighted text={note} words={words} /></span>}
+      {note && <span className="line-clamp-1"><Found text={note} words={words} ranges={found?.notes?.ranges} /></span>}
     </div>
   )
 }

@@ -3,9 +3,10 @@ import { useQuery, useQueryClient } from "@tanstack/react-query"
 import { type FormEvent, useState } from "react"
 import { ask, get } from "@/api/client"
 import type { ApiToken, NewApiToken, Page } from "@/api/shapes"
+import { useAttempt } from "@/data/attempt"
 import { useSaying } from "@/data/desk"
 import { sayInstant } from "@/text/say"
-import { Labelled, Section, useAttempt } from "@/screens/settings"
+import { Labelled, Section } from "./section"
 
 export function Tokens() {
   const { t } = useSaying()

@@ -2,7 +2,7 @@
 import * as Menu from "@radix-ui/react-dropdown-menu"
 import { Check } from "lucide-react"
 import type { ReactNode } from "react"
-import { useTags } from "@/data/aside"
+import { useTags } from "@/data/tags"
 import { useWords } from "@/data/language"
 import { usePlace } from "@/data/place"
 import { SORTS } from "@/data/spec"

@@ -1,16 +1,18 @@
 /** Search as one types, filters, order, and a view worth keeping; all of it stands in the address. */
 import { ArrowDownUp, Bookmark, ListFilter, Search, X } from "lucide-react"
-import { type ReactNode, useEffect, useRef, useState } from "react"
+import { type ReactNode, memo, useEffect, useRef, useState } from "react"
 import { Refusal } from "@/api/client"
-import { saveView } from "@/data/aside"
+import { useAttempt } from "@/data/attempt"
 import { useWords } from "@/data/language"
+import { useAskAhead } from "@/data/list"
 import { useNotices } from "@/data/notices"
 import { PLAIN, usePlace } from "@/data/place"
-import { type Spec, isNarrowed, writeSpec } from "@/data/spec"
+import { type Spec, isNarrowed } from "@/data/spec"
+import { asQuery, useSavedViews, useViews } from "@/data/views"
 import { FilterLine } from "./filter-line"
 import { LateMenu } from "./late-menu"
 
-export function Toolbar({ refusal }: { refusal: Refusal | null }) {
+export const Toolbar = memo(function Toolbar({ refusal }: { refusal: Refusal | null }) {
   const { spec, show } = usePlace()
   const [expert, setExpert] = useState(false)
   return (
@@ -23,7 +25,7 @@ export function Toolbar({ refusal }: { refusal: Refusal | null }) {
       <Chips />
     </div>
   )
-}
+})
 
 const load = () => import("./toolbar-menus")
 
@@ -38,23 +40,22 @@ function Menus({ expert }: { expert: () => void }) {
   )
 }
 
-const PAUSE_MS = 40
-
 function SearchField() {
   const t = useWords()
   const { spec, show } = usePlace()
+  const askAhead = useAskAhead()
   const [text, setText] = useState(spec.q)
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
   const field = useRef<HTMLInputElement>(null)
   // The address follows what is typed, and never overtakes it.
   useEffect(() => {
     if (document.activeElement !== field.current) setText(spec.q)
   }, [spec.q])
   const change = (q: string) => {
-    setText(q)
-    clearTimeout(timer.current)
     // From today's few tasks a search goes to all of them.
-    timer.current = setTimeout(() => show({ q, ...(q.trim() && !spec.q.trim() ? { view: "all" } : {}) }, true), PAUSE_MS)
+    const next: Partial<Spec> = { q, ...(q.trim() && !spec.q.trim() ? { view: "all" } : {}) }
+    askAhead({ ...spec, ...next })
+    setText(q)
+    show(next, true)
   }
   return (
     <div className="relative flex-1">
@@ -102,15 +103,21 @@ function Chip({ clear, children }: { clear: () => void; children: ReactNode }) {
 function SaveView() {
   const t = useWords()
   const { spec } = usePlace()
+  const kept = useSavedViews()
+  const views = useViews()
+  const attempt = useAttempt()
   const { tell } = useNotices()
   const [name, setName] = useState<string | null>(null)
   if (name === null) return <button className="quiet min-h-8" onClick={() => setName("")}><Bookmark size={15} />{t.search.save}</button>
-  const save = () => {
-    if (name.trim()) {
-      saveView({ name: name.trim(), query: writeSpec(spec).toString() })
-      tell({ text: t.search.saved(name.trim()) })
-    }
+  const save = async () => {
     setName(null)
+    const wanted = name.trim()
+    if (!wanted) return
+    // The same name is the same view, with what is on screen now.
+    const same = kept.find((view) => view.name.toLowerCase() === wanted.toLowerCase())
+    const work = () => (same ? views.change(same.id, { query: asQuery(spec) }) : views.create(wanted, asQuery(spec)))
+    const undo = same && (() => void attempt(() => views.change(same.id, { query: same.query })))
+    if (await attempt(work)) tell({ text: t.search.saved(wanted), undo })
   }
-  return <input autoFocus className="field w-44 py-1" aria-label={t.search.saveName} placeholder={t.search.saveName} maxLength={60} value={name} onChange={(event) => setName(event.target.value)} onBlur={save} onKeyDown={(event) => (event.key === "Enter" ? save() : event.key === "Escape" && setName(null))} />
+  return <input autoFocus className="field w-44 py-1" aria-label={t.search.saveName} placeholder={t.search.saveName} maxLength={100} value={name} onChange={(event) => setName(event.target.value)} onBlur={() => void save()} onKeyDown={(event) => (event.key === "Enter" ? void save() : event.key === "Escape" && setName(null))} />
 }

@@ -10,9 +10,9 @@ import { useClock, useDesk, useSaying } from "@/data/desk"
 import { useDoings } from "@/data/doings"
 import { usePlace } from "@/data/place"
 import { dueDate, dueTime, isOverdue } from "@/data/spec"
-import { dueChange } from "@/parts/due-field"
+import { dueChange } from "@/data/times"
 import { Tick } from "@/parts/task-row"
-import { hueOf } from "@/data/aside"
+import { hueOf } from "@/data/tags"
 import { type Saying, sayDate, sayTime, sayWeekday } from "@/text/say"
 import { addDays, addMonths, toInstant, weekday } from "@/text/zone"
 import Head from "next/head"
@@ -49,14 +49,14 @@ function Calendar({ title, days, month, step, most }: Given) {
     <>
       <main id="main" tabIndex={-1} className="flex min-w-0 flex-1 flex-col overflow-y-auto px-4 pt-6 pb-6 outline-none md:px-10 md:pt-13">
         <Head><title>{`${t.nav[title]} · TaskFlow`}</title></Head>
-        <header className="flex items-end gap-1 pb-6">
+        <header className="flex items-center gap-1 pb-6 md:items-end">
           <h1 className="display flex-1 text-xl leading-none md:text-4xl">{heading}</h1>
           <button className="icon-button" aria-label={t.calendar.previous} onClick={() => step(-1)}><ChevronLeft size={19} /></button>
           <button className="quiet" onClick={() => step(0)}>{title === "week" ? t.calendar.thisWeek : t.calendar.thisMonth}</button>
           <button className="icon-button" aria-label={t.calendar.next} onClick={() => step(1)}><ChevronRight size={19} /></button>
         </header>
         <Dragging saying={saying}>
-          <div role="group" aria-label={heading} className={`grid flex-1 gap-px overflow-hidden rounded-xl border border-line bg-line md:grid-cols-7 ${title === "week" ? "" : "shrink-0 md:auto-rows-[minmax(6.75rem,1fr)]"}`}>
+          <div role="group" aria-label={heading} className={`grid gap-px overflow-hidden rounded-xl border border-line bg-line md:flex-1 md:grid-cols-7 ${title === "week" ? "max-md:flex-1" : "shrink-0 md:auto-rows-[minmax(min-content,1fr)]"}`}>
             {days.map((day, n) => <Day key={day} day={day} named={n < 7} faded={Boolean(month && !day.startsWith(month))} tall={title === "week"} tasks={byDay.get(day) ?? []} saying={saying} show={openTask} most={most} />)}
           </div>
         </Dragging>
@@ -126,7 +126,7 @@ function Day({ day, named, faded, tall, tasks, saying, show, most }: DayGiven) {
   const today = day === saying.at.today
   const shown = all ? tasks : tasks.slice(0, most)
   return (
-    <section ref={setNodeRef} aria-label={sayDate(day, saying)} className={`min-w-0 p-2 transition-colors ${isOver ? "bg-tint" : "bg-paper"} ${tall ? "md:min-h-100" : ""} ${faded ? "max-md:hidden" : ""}`}>
+    <section ref={setNodeRef} aria-label={sayDate(day, saying)} className={`min-w-0 p-2 transition-colors ${isOver ? "bg-tint" : "bg-paper"} ${tall ? "md:min-h-100" : "md:min-h-27"} ${faded || (!tall && tasks.length === 0 && !today) ? "max-md:hidden" : ""}`}>
       <h2 className={`flex items-baseline gap-1.5 px-1 pb-1 text-sm ${faded ? "text-faint" : "text-soft"}`}>
         <span className={`figures ${faded ? "font-normal" : "font-semibold"} ${today ? "grid size-6 place-items-center rounded-full bg-accent text-on-accent" : ""}`}>{Number(day.slice(8))}</span>
         <span className={`text-xs ${named ? "" : "md:sr-only"}`}>{sayWeekday(weekday(day), saying.locale, "short")}</span>

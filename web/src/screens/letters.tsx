@@ -6,11 +6,11 @@ import { Refusal, ask, get } from "@/api/client"
 import type { DeadLetter, Page } from "@/api/shapes"
 import { useSaying } from "@/data/desk"
 import { useNotices } from "@/data/notices"
+import { Empty } from "@/parts/empty"
 import { Failed } from "@/parts/failed"
 import { Room } from "@/parts/room"
 import { Sheet } from "@/parts/sheet"
 import { sayInstant } from "@/text/say"
-import { Empty } from "./tasks"
 
 const KEY = ["dead-letters"]
 

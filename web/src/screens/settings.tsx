@@ -1,14 +1,16 @@
 /** What belongs to a person: profile, appearance, password, channels, tokens, and the way out. */
-import { type FormEvent, type ReactNode, useState } from "react"
-import { Refusal, ask } from "@/api/client"
+import { type FormEvent, useState } from "react"
+import { ask } from "@/api/client"
 import type { User } from "@/api/shapes"
+import { useAttempt } from "@/data/attempt"
 import { useDesk } from "@/data/desk"
 import { LANGUAGES, type Language, useLanguage } from "@/data/language"
-import { useNotices } from "@/data/notices"
 import { useSession } from "@/data/session"
 import { type Theme, useTheme } from "@/data/theme"
 import { Channels } from "@/parts/channels"
+import { ReminderChoices } from "@/parts/reminder-choices"
 import { Room } from "@/parts/room"
+import { Labelled, Section } from "@/parts/section"
 import { Tokens } from "@/parts/tokens"
 
 export function Settings() {
@@ -18,6 +20,7 @@ export function Settings() {
       <div className="grid gap-12">
         <Profile />
         <Channels />
+        <ReminderChoices />
         <Tokens />
         <Password />
         <Sessions />
@@ -25,35 +28,6 @@ export function Settings() {
       </div>
     </Room>
   )
-}
-
-export function Section({ title, explain, children }: { title: string; explain?: string; children: ReactNode }) {
-  return (
-    <section className="grid gap-x-10 gap-y-4 border-t border-line pt-6 md:grid-cols-[12rem_1fr]">
-      <div><h2 className="display text-lg">{title}</h2>{explain && <p className="mt-1 text-sm text-faint">{explain}</p>}</div>
-      <div className="grid min-w-0 gap-4">{children}</div>
-    </section>
-  )
-}
-
-export function Labelled({ label, children }: { label: string; children: ReactNode }) {
-  return <label className="grid gap-1.5"><span className="label">{label}</span>{children}</label>
-}
-
-/** Tells how a change went; a refusal in its own words. */
-export function useAttempt(): (work: () => Promise<unknown>, said?: string) => Promise<boolean> {
-  const { tell } = useNotices()
-  const { t } = useLanguage()
-  return async (work, said) => {
-    try {
-      await work()
-      if (said) tell({ text: said })
-      return true
-    } catch (error) {
-      tell({ text: t.done.refused, detail: error instanceof Refusal ? error.detail : t.sign.busy, tone: "late" })
-      return false
-    }
-  }
 }
 
 function Profile() {

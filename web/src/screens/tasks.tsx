@@ -9,6 +9,7 @@ import { useKeys } from "@/data/keys"
 import { type List, useList } from "@/data/list"
 import { usePlace } from "@/data/place"
 import { type Spec, isNarrowed } from "@/data/spec"
+import { Empty } from "@/parts/empty"
 import { Failed } from "@/parts/failed"
 import { QuickAdd } from "@/parts/quick-add"
 import { TaskList } from "@/parts/task-list"
@@ -55,12 +56,15 @@ export function Tasks() {
 
 function Title({ spec, list }: { spec: Spec; list: List }) {
   const saying = useSaying()
+  // A number that flickers with every key tells nothing: the last answer's stays until the next.
+  const count = useRef("")
+  if (list.ready) count.current = list.tasks.length > 0 ? saying.t.search.shown(list.tasks.length, list.more) : ""
   const name = spec.view === "all" && spec.tags.length === 1 ? `#${spec.tags[0]}` : saying.t.views[spec.view]
   return (
     <header className="px-1 md:px-3">
       <Head><title>{`${name} · TaskFlow`}</title></Head>
       <h1 className="display text-4xl leading-none" dir="auto">{name}</h1>
-      <p className="mt-2.5 min-h-6 text-soft">{spec.view === "today" ? sayLongDate(saying.at.today, saying) : list.ready && list.tasks.length > 0 && saying.t.search.shown(list.tasks.length, list.more)}</p>
+      <p className="mt-2.5 min-h-6 text-soft">{spec.view === "today" ? sayLongDate(saying.at.today, saying) : count.current}</p>
     </header>
   )
 }
@@ -72,13 +76,4 @@ function Body({ list, spec, children }: { list: List; spec: Spec; children: Reac
   if (list.tasks.length === 0 && !list.ready) return connection === "lost" ? <Empty words={[t.connection.lost, t.connection.offline]} /> : <p className="sr-only" role="status">{t.search.loading}</p>
   if (list.tasks.length === 0) return <Empty words={isNarrowed(spec) ? t.empty.search : t.empty[spec.view]} />
   return <>{children}</>
-}
-
-export function Empty({ words: [title, more] }: { words: string[] }) {
-  return (
-    <div className="px-3 pt-16 md:pl-24">
-      <p className="display text-xl">{title}</p>
-      <p className="mt-1 max-w-sm text-soft">{more}</p>
-    </div>
-  )
 }

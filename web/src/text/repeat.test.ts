@@ -3,11 +3,11 @@ import type { Recurrence } from "@/api/shapes"
 import { en } from "@/words/en"
 import { here } from "@/data/spec"
 import { draftOf, ruleOf } from "./repeat"
-import { readMinutes, sayBefore, sayDate, sayRepeat } from "./say"
+import { readMinutes, sayBefore, sayDate, sayInstants, sayRepeat } from "./say"
 
-const rule = (text: string, more: Partial<Recurrence> = {}): Recurrence => ({
+const rule = (text: string, more: Partial<Pick<Recurrence, "missed" | "repeat_from">> = {}): Recurrence => ({
   rule: text, frequency: null, interval: null, weekdays: null, until: null, count: null,
-  repeat_from: "due", short_months: "backward", missed: "keep_latest", ...more,
+  repeat_from: "due", short_months: "backward", missed: "keep_latest", exdates: [], rdates: [], ...more,
 })
 const saying = { t: en, locale: "en-GB", at: here("Europe/Paris", new Date("2026-11-23T10:00Z")) }
 
@@ -47,6 +47,12 @@ describe("words", () => {
     ["2026-11-30", "30 Nov"], ["2027-01-02", "2 Jan 2027"],
   ])("%s is %s", (date, words) => {
     expect(sayDate(date, saying)).toBe(words)
+  })
+  it("says the instants of a sentence in the person's zone", () => {
+    expect(sayInstants("It was sent at 2026-11-23T10:00:00.25Z, in time.", saying)).toBe("It was sent at 23 Nov 2026, 11:00, in time.")
+  })
+  it("says what comes after, and what counts from the start", () => {
+    expect([sayBefore("-PT30M", saying), sayBefore("PT1H", saying, "start"), sayBefore("PT0S", saying, "start")]).toEqual(["30 minutes after", "1 hour before the start", "when it starts"])
   })
   it("says durations", () => {
     expect(["PT0S", "PT30M", "PT1H", "P1D", "P7D"].map((one) => sayBefore(one, saying))).toEqual([

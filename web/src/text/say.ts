@@ -59,6 +59,13 @@ export function sayInstant(instant: string, { locale, at }: Saying): string {
   return format(locale, { timeZone: at.zone, day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" }).format(new Date(instant))
 }
 
+const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g
+
+/** A sentence of the server's with its instants as the person reads them. */
+export function sayInstants(text: string, saying: Saying): string {
+  return text.replace(INSTANT, (instant) => sayInstant(instant, saying))
+}
+
 /** How long ago, in the largest unit that fits. */
 export function sayAgo(instant: string, { locale, at }: Saying): string {
   const seconds = Math.max(0, Math.round((at.now.getTime() - Date.parse(instant)) / 1000))
@@ -125,9 +132,19 @@ export function readMinutes(duration: string): number {
   return of(weeks) * 10_080 + of(days) * 1440 + of(hours) * 60 + of(minutes) + of(seconds) / 60
 }
 
-export function sayBefore(duration: string, { t }: Saying): string {
+/** A duration in its largest whole unit. */
+export function sayMinutes(duration: string, { t }: Saying): string {
   const minutes = readMinutes(duration)
-  if (minutes === 0) return t.remind.atDue
-  if (minutes % 1440 === 0) return t.remind.before(t.remind.days(minutes / 1440))
-  return t.remind.before(minutes % 60 === 0 ? t.remind.hours(minutes / 60) : t.remind.minutes(minutes))
+  if (minutes > 0 && minutes % 1440 === 0) return t.remind.days(minutes / 1440)
+  return minutes > 0 && minutes % 60 === 0 ? t.remind.hours(minutes / 60) : t.remind.minutes(minutes)
+}
+
+/** When a reminder comes: before, at or after what it counts from. */
+export function sayBefore(duration: string, saying: Saying, base: "start" | "due" = "due"): string {
+  const { remind } = saying.t
+  const after = duration.startsWith("-")
+  const length = after ? duration.slice(1) : duration
+  if (readMinutes(length) === 0) return base === "start" ? remind.atStart : remind.atDue
+  const words = (after ? remind.afterIt : remind.before)(sayMinutes(length, saying))
+  return base === "start" ? remind.ofStart(words) : words
 }

@@ -9,8 +9,8 @@ export const de: Words = {
   views: { today: "Heute", upcoming: "Demnächst", overdue: "Überfällig", done: "Erledigt", all: "Alles" },
   nav: {
     main: "Listen", tags: "Schlagwörter", saved: "Gespeicherte Ansichten", week: "Woche", month: "Monat", board: "Tafel", more: "Mehr",
-    settings: "Einstellungen", audit: "Protokoll", machine: "Maschinenraum", letters: "Unzustellbares",
-    logOut: "Abmelden", skip: "Zur Liste springen", operators: "Betrieb", help: "Tasten",
+    settings: "Einstellungen", reminders: "Erinnerungen", users: "Personen", audit: "Protokoll", machine: "Maschinenraum", letters: "Unzustellbares",
+    manageTags: "Schlagwörter verwalten", logOut: "Abmelden", skip: "Zur Liste springen", operators: "Betrieb", help: "Tasten",
   },
   empty: {
     today: ["Für heute ist alles getan.", "Genieße die Ruhe, oder sieh nach, was kommt."],
@@ -30,12 +30,12 @@ export const de: Words = {
     title: "Titel", close: "Schließen", menu: "Weitere Aktionen", delete: "Löschen", deleteFuture: "Diese und folgende löschen",
     snooze: "In einer Stunde wieder erinnern", skip: "Diese überspringen", cancel: "Aufgabe absagen", gone: "Diese Aufgabe gibt es nicht mehr.", created: "Angelegt", updated: "Geändert", saving: "Wird gespeichert",
   },
-  fields: { title: "Titel", due_at: "Fällig", due_on: "Fällig", timezone: "Zeitzone", priority: "Priorität", tags: "Schlagwörter", notes: "Notizen", recurrence: "Wiederholung", reminders: "Erinnerungen" },
+  fields: { title: "Titel", start_at: "Beginn", start_on: "Beginn", floating: "Folgt der Zone", due_at: "Fällig", due_on: "Fällig", timezone: "Zeitzone", priority: "Priorität", tags: "Schlagwörter", notes: "Notizen", recurrence: "Wiederholung", reminders: "Erinnerungen" },
   status: { open: "Offen", done: "Erledigt", cancelled: "Abgesagt" },
   priority: { high: "Hoch", medium: "Mittel", low: "Niedrig", none: "Keine" },
   due: {
     none: "Kein Datum", today: "Heute", tomorrow: "Morgen", yesterday: "Gestern", overdue: "Überfällig", now: "Jetzt",
-    pick: "Datum wählen", time: "Uhrzeit", clear: "Entfernen", nextWeek: "Nächste Woche", weekend: "Wochenende", zone: (zone) => `in ${zone}`,
+    pick: "Datum wählen", time: "Uhrzeit", clear: "Entfernen", nextWeek: "Nächste Woche", weekend: "Wochenende", noStart: "Jederzeit", floating: "Dieselbe Uhrzeit, wo ich auch bin", zone: (zone) => `in ${zone}`,
   },
   repeat: {
     never: "Wiederholt sich nicht", every: "Alle", on: "Am", ends: "Endet", forever: "Nie", until: "Am", after: "Nach",
@@ -53,20 +53,40 @@ export const de: Words = {
     scope: "Ändern", this: "nur diese", following: "diese und folgende", all: "alle",
   },
   remind: {
-    add: "Erinnerung hinzufügen", atDue: "zur Fälligkeit", before: (words) => `${words} vorher`, remove: "Diese Erinnerung entfernen",
+    add: "Erinnerung hinzufügen", atDue: "zur Fälligkeit", before: (words) => `${words} vorher`, afterIt: (words) => `${words} danach`, atStart: "zum Beginn", ofStart: (words) => `${words} (vom Beginn)`, remove: "Diese Erinnerung entfernen",
     at: (words) => `um ${words}`, needsDate: "Erinnerungen zählen ab der Fälligkeit: Setz ein Datum.",
     minutes: (n) => many(n, "Minute", "Minuten"), hours: (n) => many(n, "Stunde", "Stunden"), days: (n) => many(n, "Tag", "Tage"),
   },
-  tags: { add: "Schlagwort", remove: (tag) => `${tag} entfernen`, },
+  tags: {
+    add: "Schlagwort", remove: (tag) => `${tag} entfernen`, explain: "Ein Schlagwort wird an jeder Aufgabe umbenannt, die es trägt. Gib ihm den Namen eines anderen, und aus beiden wird eins.",
+    none: ["Noch keine Schlagwörter.", "Schreib #zuhause in eine Aufgabe, dann steht es hier."], rename: (tag) => `Name von ${tag}`, tasks: (n) => many(n, "Aufgabe", "Aufgaben"),
+    renamed: (from, to) => `„${from}“ heißt jetzt „${to}“`, merged: (from, to) => `„${from}“ ging in „${to}“ auf`, removed: (tag) => `„${tag}“ ist entfernt`,
+    mergeTitle: (from, to) => `„${from}“ mit „${to}“ vereinen?`, mergeExplain: (n) => `${many(n, "Aufgabe ändert", "Aufgaben ändern")} sich. Beide lassen sich danach nicht mehr trennen.`, merge: "Vereinen", keep: "So lassen",
+    removeTitle: (tag) => `„${tag}“ überall entfernen?`, removeExplain: (n) => `${many(n, "Aufgabe verliert", "Aufgaben verlieren")} dieses Schlagwort. Die Aufgaben bleiben.`, removeIt: "Schlagwort entfernen",
+  },
   history: {
     title: "Verlauf", by: (who) => `von ${who}`, you: "dir", system: "TaskFlow", none: "Noch ist keine Änderung verzeichnet.",
     actions: { created: "Angelegt", updated: "Geändert", completed: "Abgeschlossen", reopened: "Wieder geöffnet", cancelled: "Abgesagt", deleted: "Gelöscht", skipped: "Übersprungen", missed: "Verpasst" },
     empty: "leer",
   },
   deliveries: {
-    title: "Gesendete Erinnerungen", none: "Keine Erinnerung ist geplant.", late: (s) => `${many(Math.round(s), "Sekunde", "Sekunden")} verspätet`, attempts: (n) => many(n, "Versuch", "Versuche"),
+    title: "Kamen meine Erinnerungen an?", none: "Diese Aufgabe hat keine Erinnerung, und nie kam die Zeit für eine.", log: "Was dorthin ging", empty: "Dorthin ging noch nichts.", attemptsShown: "Versuche", noAttempt: "Noch wurde nichts versucht.", again: "Noch einmal senden", sentAgain: "Noch einmal gesendet",
     states: { planned: "Geplant", due: "Fällig", retry: "Wird erneut versucht", sent: "Gesendet", failed: "Fehlgeschlagen", suppressed: "Nicht gesendet" },
-    kinds: { email: "E-Mail", webhook: "Webhook", web_push: "Dieser Browser", apprise: "Apprise" },
+    kinds: { email: "E-Mail", webhook: "Webhook", web_push: "Mitteilung im Browser", apprise: "Apprise" },
+  },
+  reminders: {
+    explain: "Was kommt, was kam, und warum etwas nicht kam.", choices: "Wähle, wie", coming: "Kommende", came: "Was aus ihnen wurde", noneComing: "Keine Erinnerung ist geplant.", test: "Test eines Kanals", toTask: "Zur Aufgabe",
+  },
+  choices: {
+    title: "Erinnerungen", explain: "Was für alle gilt, wenn eine Aufgabe nichts anderes sagt.", order: "Sie gehen über", usual: "Nichts gewählt: Sie gehen an deine Mailadresse.", inTurn: "Der erste zuerst; wann der nächste folgt, steht darunter.",
+    earlier: (kind) => `${kind} früher`, escalate: "Der nächste folgt", escalateExplain: "„Verstanden“ oder das Abschließen der Aufgabe hält die übrigen still.", atOnce: "sofort, alle zugleich", after: (words) => `${words} später, ohne Antwort`,
+    quiet: "Ruhezeit", quietExplain: "Was in dieser Zeit kommt, wartet, bis sie vorbei ist.", from: "Von", until: "bis", digest: "Eine Mail mit dem Tag", digestExplain: "Jeden Morgen, was fällig und was überfällig ist.",
+    late: "Was ein Ausfall verspätet hat", lateExplain: "Eine verspätete Erinnerung sagt, dass sie verspätet ist.", send: "wird trotzdem gesendet", drop: "wird ausgelassen", lateAfter: "Verspätet heißt", moreThan: (words) => `bei mehr als ${words}`,
+  },
+  push: {
+    title: "Mitteilungen in diesem Browser", on: "Erinnerungen erscheinen hier, mit „Erledigt“ und „In einer Stunde“, auch wenn keine Seite offen ist.", off: "Erinnerungen können hier erscheinen, auch wenn keine Seite offen ist.", turnOn: "Einschalten", turnOff: "Ausschalten",
+    unsupported: "Dieser Browser, oder diese Adresse ohne https, bietet keine Mitteilungen.", denied: "Diesem Browser wurden sie verboten: Erlaube Mitteilungen für diese Adresse in seinen Einstellungen.", dismissed: "Der Browser fragte und bekam keine Antwort: Versuch es noch einmal und erlaube es.",
+    service: "Der Push-Dienst des Browsers ist nicht erreichbar. Versuch es mit Netz noch einmal.", refused: "Mitteilungen sind nicht eingeschaltet",
   },
   series: {
     title: "Serie", planned: "geplant", ends: { done: "erledigt", cancelled: "abgesagt", skipped: "übersprungen", deleted: "gelöscht", missed: "verpasst", moved: "verschoben" }, open: "offen",
@@ -74,10 +94,14 @@ export const de: Words = {
   },
   search: {
     label: "Suchen", placeholder: "Suchen", clear: "Suche leeren", filters: "Filter", sort: "Ordnung", status: "Status", priority: "Priorität",
-    save: "Ansicht speichern", saveName: "Name der Ansicht", saved: (name) => `Als „${name}“ gespeichert`, forget: (name) => `„${name}“ vergessen`, expression: "Filterausdruck",
+    save: "Ansicht speichern", saveName: "Name der Ansicht", saved: (name) => `Als „${name}“ gespeichert`, expression: "Filterausdruck",
     example: 'priority:high and due < today+7d and not tag:"deep work"', at: (n) => `bei Zeichen ${n}`, reset: "Filter leeren", loading: "Mehr wird geladen",
+    noExpression: "Ausdruck entfernen", offers: "Was folgen kann", kinds: { field: "Feld", operator: "Vergleich", value: "Wert", tag: "Schlagwort", keyword: "Wort" },
     shown: (n, more) => `${many(n, "Aufgabe", "Aufgaben")}${more ? " und mehr" : ""}`,
     sorts: { "": "Wie üblich", due_at: "Fälligkeit", "-priority": "Priorität", title: "Titel", "-created_at": "Neueste", "-updated_at": "Zuletzt geändert", relevance: "Relevanz" },
+  },
+  saved: {
+    menu: (name) => `Mehr zu „${name}“`, rename: "Umbenennen", up: "Nach oben", update: "Das Gezeigte behalten", remove: "Entfernen", removed: (name) => `„${name}“ ist entfernt`, save: "Speichern",
   },
   bulk: {
     selected: (n) => `${n.toLocaleString("de")} ausgewählt`, complete: "Abschließen", delete: "Löschen", date: "Datum", priority: "Priorität", tag: "Schlagwort", clear: "Auswahl aufheben",
@@ -104,7 +128,7 @@ export const de: Words = {
     title: "Einstellungen", profile: "Profil", name: "Name", zone: "Zeitzone", language: "Sprache", theme: "Erscheinung", light: "Hell", dark: "Dunkel", system: "Wie das System",
     password: "Passwort", current: "Jetziges Passwort", change: "Passwort ändern", changed: "Passwort geändert; andere Geräte sind abgemeldet.", saved: "Gespeichert",
     sessions: "Sitzungen", everywhere: "Überall abmelden", everywhereExplain: "Beendet jede Sitzung auf jedem Gerät, auch diese.",
-    channels: "Kanäle", channelsExplain: "Wohin Erinnerungen gehen. Jede Adresse weist sich zuerst aus.", kind: "Art", address: "Adresse", addChannel: "Kanal hinzufügen", confirmed: "Bestätigt", unconfirmed: "Wartet auf Bestätigung", test: "Test senden", testing: "Wird gesendet", remove: "Entfernen",
+    channels: "Kanäle", channelsExplain: "Wohin Erinnerungen gehen. Jede Adresse weist sich zuerst aus.", kind: "Art", address: "Adresse", addChannel: "Kanal hinzufügen", confirmed: "Bestätigt", unconfirmed: "Wartet auf Bestätigung", test: "Test senden", testing: "Wird gesendet", remove: "Entfernen", disabled: "Abgeschaltet", enable: "Wieder einschalten", rotate: "Neuer Schlüssel zum Unterschreiben", oldSecret: (until) => `der alte Schlüssel unterschreibt noch bis ${until}`,
     secret: "Der Schlüssel, mit dem dieser Webhook unterschrieben wird; er wird nur jetzt gezeigt:", tested: (state) => `Der Test: ${state}`,
     tokens: "API-Schlüssel", tokensExplain: "Für Skripte. Ein Schlüssel wird einmal gezeigt, wenn er entsteht.", tokenName: "Wofür ist er?", read: "Lesen", write: "Schreiben", expires: "Läuft ab", never: "nie", addToken: "Schlüssel anlegen", revoke: "Widerrufen", once: "Kopiere ihn jetzt; er wird nicht noch einmal gezeigt.", copy: "Kopieren", copied: "Kopiert", days: (n) => `in ${n} Tagen`,
     leave: "Konto löschen", leaveExplain: "Meldet dich ab und beendet jeden Schlüssel und jede Erinnerung. Das lässt sich nicht zurücknehmen.", leaveSure: "Schreib deine E-Mail-Adresse, um das Konto zu löschen",
@@ -116,6 +140,10 @@ export const de: Words = {
   letters: {
     title: "Unzustellbares", explain: "Nachrichten, die eine Funktion aufgegeben hat. Nichts ist verloren: Behebe die Ursache, dann sende sie noch einmal.", none: ["Nichts Unzustellbares.", "Jede Nachricht kam an."], redrive: "Noch einmal senden", force: "Trotzdem senden", discard: "Verwerfen", redriven: "Wieder in ihrem Thema", discarded: "Verworfen", attempts: (n) => many(n, "Versuch", "Versuche"), record: "Die Nachricht", trace: "Fehlerspur", confirm: "Diese Nachricht endgültig verwerfen?", keep: "Behalten",
   },
+  users: {
+    title: "Personen", explain: "Wer dieses TaskFlow nutzt, und was jede Person darf. Eine Änderung gilt nach höchstens einer halben Minute und steht im Protokoll, so wie jeder Blick in diese Liste.", search: "Name oder E-Mail-Adresse", none: ["So heißt niemand.", "Ein Teil des Namens oder der Adresse genügt."],
+    you: "du", rolesOf: (name) => `Rechte von ${name}`, roles: { auditor: "Liest das Protokoll", admin: "Admin" }, changed: (name) => `Die Rechte von ${name} sind geändert`,
+  },
   machine: {
     title: "Maschinenraum", explain: "Der Weg jedes Ereignisses. Eine Funktion schläft, bis etwas auf sie wartet.", asleep: "schläft", awake: (n) => many(n, "Instanz", "Instanzen"), lag: "wartend", wake: "wach seit", cold: "Kaltstart", delivered: "zugestellt", rate: (n) => `${n.toLocaleString("de", { maximumFractionDigits: 1 })}/s`, never: "noch nicht", letters: "unzustellbare Nachrichten", ago: (s) => `vor ${s}`, awakeOf: (n, all) => `${n} von ${all} Funktionen wach`, ms: (n) => `${n.toLocaleString("de")} ms`, function: "Funktion", state: "Zustand", ready: "Gesundheit", database: "Datenbank", log: "Log", sidecar: "Beiwagen", up: "läuft", down: "steht", log_events: "Was geschah", woke: "wachte auf", slept: "schlief ein", gateway: "Gateway", people: "Browser, Telefon", truth: "die einzige Wahrheit", channels: "Mail, Webhook",
   },
@@ -126,7 +154,7 @@ export const de: Words = {
     list: {
       "n": "Aufgabe hinzufügen", "/": "Suchen", "j k": "Nächste, vorige Aufgabe", "Enter": "Öffnen", "Space": "Abschließen oder wieder öffnen", "x": "Auswählen", "Shift+j Shift+k": "Auswahl erweitern",
       "1 2 3 0": "Priorität hoch, mittel, niedrig, keine", "t": "Heute fällig", "m": "Morgen fällig", "Delete": "Löschen", "z": "Rückgängig", "Escape": "Schließen, aufheben", "?": "Dieses Blatt",
-      "g t": "Heute", "g u": "Demnächst", "g o": "Überfällig", "g d": "Erledigt", "g a": "Alles", "g w": "Woche", "g m": "Monat", "g b": "Tafel", "g s": "Einstellungen",
+      "g t": "Heute", "g u": "Demnächst", "g o": "Überfällig", "g d": "Erledigt", "g a": "Alles", "g w": "Woche", "g m": "Monat", "g b": "Tafel", "g r": "Erinnerungen", "g s": "Einstellungen",
     },
   },
   notFound: { title: "Hier ist nichts.", back: "Zu deinen Aufgaben" },

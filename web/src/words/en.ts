@@ -7,8 +7,8 @@ export const en = {
   views: { today: "Today", upcoming: "Upcoming", overdue: "Overdue", done: "Done", all: "Everything" },
   nav: {
     main: "Lists", tags: "Tags", saved: "Saved views", week: "Week", month: "Month", board: "Board", more: "More",
-    settings: "Settings", audit: "Audit", machine: "Machine room", letters: "Dead letters",
-    logOut: "Log out", skip: "Skip to the list", operators: "Operators", help: "Keys",
+    settings: "Settings", reminders: "Reminders", users: "People", audit: "Audit", machine: "Machine room", letters: "Dead letters",
+    manageTags: "Manage tags", logOut: "Log out", skip: "Skip to the list", operators: "Operators", help: "Keys",
   },
   empty: {
     today: ["Nothing left for today.", "Enjoy the quiet, or look at what is coming."],
@@ -28,12 +28,12 @@ export const en = {
     title: "Title", close: "Close", menu: "More actions", delete: "Delete", deleteFuture: "Delete this and following",
     snooze: "Remind me again in an hour", skip: "Skip this one", cancel: "Cancel task", gone: "This task is gone.", created: "Created", updated: "Changed", saving: "Saving",
   },
-  fields: { title: "Title", due_at: "Due", due_on: "Due", timezone: "Time zone", priority: "Priority", tags: "Tags", notes: "Notes", recurrence: "Repeat", reminders: "Reminders" },
+  fields: { title: "Title", start_at: "Start", start_on: "Start", floating: "Follows the zone", due_at: "Due", due_on: "Due", timezone: "Time zone", priority: "Priority", tags: "Tags", notes: "Notes", recurrence: "Repeat", reminders: "Reminders" },
   status: { open: "Open", done: "Done", cancelled: "Cancelled" },
   priority: { high: "High", medium: "Medium", low: "Low", none: "None" },
   due: {
     none: "No date", today: "Today", tomorrow: "Tomorrow", yesterday: "Yesterday", overdue: "Overdue", now: "Now",
-    pick: "Pick a date", time: "Time", clear: "Clear", nextWeek: "Next week", weekend: "Weekend", zone: (zone: string) => `in ${zone}`,
+    pick: "Pick a date", time: "Time", clear: "Clear", nextWeek: "Next week", weekend: "Weekend", noStart: "Any time", floating: "The same time of day wherever I am", zone: (zone: string) => `in ${zone}`,
   },
   repeat: {
     never: "Does not repeat", every: "Every", on: "On", ends: "Ends", forever: "Never", until: "On", after: "After",
@@ -51,20 +51,40 @@ export const en = {
     scope: "Change", this: "only this one", following: "this and following", all: "all of them",
   },
   remind: {
-    add: "Add a reminder", atDue: "when it is due", before: (words: string) => `${words} before`, remove: "Remove this reminder",
+    add: "Add a reminder", atDue: "when it is due", before: (words: string) => `${words} before`, afterIt: (words: string) => `${words} after`, atStart: "when it starts", ofStart: (words: string) => `${words} the start`, remove: "Remove this reminder",
     at: (words: string) => `at ${words}`, needsDate: "Reminders count from the due date: set one.",
     minutes: (n: number) => many(n, "minute", "minutes"), hours: (n: number) => many(n, "hour", "hours"), days: (n: number) => many(n, "day", "days"),
   },
-  tags: { add: "Add a tag", remove: (tag: string) => `Remove ${tag}`, },
+  tags: {
+    add: "Add a tag", remove: (tag: string) => `Remove ${tag}`, explain: "A tag is renamed on every task that carries it. Give it the name of another one, and the two become one.",
+    none: ["No tags yet.", "Write #home into a task, and it stands here."], rename: (tag: string) => `Name of ${tag}`, tasks: (n: number) => many(n, "task", "tasks"),
+    renamed: (from: string, to: string) => `“${from}” is “${to}” now`, merged: (from: string, to: string) => `“${from}” went into “${to}”`, removed: (tag: string) => `“${tag}” is removed`,
+    mergeTitle: (from: string, to: string) => `Put “${from}” into “${to}”?`, mergeExplain: (n: number) => `${many(n, "task changes", "tasks change")}. The two cannot be told apart again.`, merge: "Merge", keep: "Leave it",
+    removeTitle: (tag: string) => `Remove “${tag}” everywhere?`, removeExplain: (n: number) => `${many(n, "task loses", "tasks lose")} this tag. The tasks stay.`, removeIt: "Remove the tag",
+  },
   history: {
     title: "History", by: (who: string) => `by ${who}`, you: "you", system: "TaskFlow", none: "No changes are on record yet.",
     actions: { created: "Created", updated: "Changed", completed: "Completed", reopened: "Reopened", cancelled: "Cancelled", deleted: "Deleted", skipped: "Skipped", missed: "Missed" } as Record<string, string>,
     empty: "empty",
   },
   deliveries: {
-    title: "Reminders sent", none: "No reminder is planned.", late: (s: number) => `${many(Math.round(s), "second", "seconds")} late`, attempts: (n: number) => many(n, "attempt", "attempts"),
+    title: "Did my reminders come?", none: "This task has no reminder, and never had one whose time came.", log: "What went there", empty: "Nothing went there yet.", attemptsShown: "Attempts", noAttempt: "Nothing was tried yet.", again: "Send it again", sentAgain: "Sent again",
     states: { planned: "Planned", due: "Due", retry: "Will be tried again", sent: "Sent", failed: "Failed", suppressed: "Not sent" },
-    kinds: { email: "E-mail", webhook: "Webhook", web_push: "This browser", apprise: "Apprise" } as Record<string, string>,
+    kinds: { email: "E-mail", webhook: "Webhook", web_push: "Browser notification", apprise: "Apprise" } as Record<string, string>,
+  },
+  reminders: {
+    explain: "What comes, what came, and why something did not.", choices: "Choose how", coming: "To come", came: "What became of them", noneComing: "No reminder is planned.", test: "Test of a channel", toTask: "To the task",
+  },
+  choices: {
+    title: "Reminders", explain: "What holds for all of them, unless a task says otherwise.", order: "They go by", usual: "Nothing chosen: they go to your mail address.", inTurn: "The first one goes first; see below when the next one follows.",
+    earlier: (kind: string) => `${kind} earlier`, escalate: "The next one follows", escalateExplain: "“Got it” or a completed task keeps the others silent.", atOnce: "at once, all together", after: (words: string) => `${words} later, without an answer`,
+    quiet: "Quiet hours", quietExplain: "What comes in these hours waits until they are over.", from: "From", until: "until", digest: "One mail with the day", digestExplain: "Each morning, what is due and what is late.",
+    late: "What an outage made late", lateExplain: "A late reminder says that it is late.", send: "is sent all the same", drop: "is left out", lateAfter: "Late is", moreThan: (words: string) => `when more than ${words}`,
+  },
+  push: {
+    title: "Notifications in this browser", on: "Reminders appear here, with “Done” and “In an hour”, even when no page is open.", off: "Reminders can appear here, even when no page is open.", turnOn: "Turn on", turnOff: "Turn off",
+    unsupported: "This browser, or this address without https, offers no notifications.", denied: "This browser was told to show none: allow notifications for this address in its settings.", dismissed: "The browser asked and got no answer: try again and allow it.",
+    service: "The browser's push service cannot be reached. With a network, try again.", refused: "Notifications are not on",
   },
   series: {
     title: "Series", planned: "planned", ends: { done: "done", cancelled: "cancelled", skipped: "skipped", deleted: "deleted", missed: "missed", moved: "moved" } as Record<string, string>, open: "open",
@@ -72,10 +92,14 @@ export const en = {
   },
   search: {
     label: "Search", placeholder: "Search", clear: "Clear search", filters: "Filter", sort: "Sort", status: "Status", priority: "Priority",
-    save: "Save this view", saveName: "Name of the view", saved: (name: string) => `Saved as “${name}”`, forget: (name: string) => `Forget “${name}”`, expression: "Filter expression",
+    save: "Save this view", saveName: "Name of the view", saved: (name: string) => `Saved as “${name}”`, expression: "Filter expression",
     example: 'priority:high and due < today+7d and not tag:"deep work"', at: (n: number) => `at character ${n}`, reset: "Clear filters", loading: "Loading more",
+    noExpression: "Remove the expression", offers: "What may come next", kinds: { field: "field", operator: "comparison", value: "value", tag: "tag", keyword: "word" } as Record<string, string>,
     shown: (n: number, more: boolean) => `${many(n, "task", "tasks")}${more ? " and more" : ""}`,
     sorts: { "": "As usual", due_at: "Due date", "-priority": "Priority", title: "Title", "-created_at": "Newest", "-updated_at": "Last changed", relevance: "Relevance" } as Record<string, string>,
+  },
+  saved: {
+    menu: (name: string) => `More about “${name}”`, rename: "Rename", up: "Move up", update: "Keep what is on screen", remove: "Remove", removed: (name: string) => `“${name}” is removed`, save: "Save",
   },
   bulk: {
     selected: (n: number) => `${n.toLocaleString("en")} selected`, complete: "Complete", delete: "Delete", date: "Date", priority: "Priority", tag: "Tag", clear: "Clear selection",
@@ -102,7 +126,7 @@ export const en = {
     title: "Settings", profile: "Profile", name: "Name", zone: "Time zone", language: "Language", theme: "Appearance", light: "Light", dark: "Dark", system: "As the system",
     password: "Password", current: "Current password", change: "Change password", changed: "Password changed; other devices are logged out.", saved: "Saved",
     sessions: "Sessions", everywhere: "Log out everywhere", everywhereExplain: "Ends every session on every device, this one too.",
-    channels: "Channels", channelsExplain: "Where reminders go. Each address proves first that it is yours.", kind: "Kind", address: "Address", addChannel: "Add channel", confirmed: "Confirmed", unconfirmed: "Waits for confirmation", test: "Send a test", testing: "Sending", remove: "Remove",
+    channels: "Channels", channelsExplain: "Where reminders go. Each address proves first that it is yours.", kind: "Kind", address: "Address", addChannel: "Add channel", confirmed: "Confirmed", unconfirmed: "Waits for confirmation", test: "Send a test", testing: "Sending", remove: "Remove", disabled: "Switched off", enable: "Switch on again", rotate: "New signing secret", oldSecret: (until: string) => `the old secret signs too until ${until}`,
     secret: "The signing secret of this webhook, shown this once:", tested: (state: string) => `The test: ${state}`,
     tokens: "API tokens", tokensExplain: "Keys for scripts. A token is shown once, when it is made.", tokenName: "What is it for?", read: "Read", write: "Write", expires: "Expires", never: "never", addToken: "Make a token", revoke: "Revoke", once: "Copy it now; it is not shown again.", copy: "Copy", copied: "Copied", days: (n: number) => `in ${n} days`,
     leave: "Delete account", leaveExplain: "Logs you out, ends every token and reminder. This cannot be undone.", leaveSure: "Type your e-mail address to delete the account",
@@ -114,6 +138,10 @@ export const en = {
   letters: {
     title: "Dead letters", explain: "Records that a function gave up on. Nothing is lost: mend the cause, then send them again.", none: ["No dead letters.", "Every record found its way."], redrive: "Redrive", force: "Redrive anyway", discard: "Discard", redriven: "Back on its topic", discarded: "Discarded", attempts: (n: number) => many(n, "attempt", "attempts"), record: "The record", trace: "Trace", confirm: "Discard this record for good?", keep: "Keep it",
   },
+  users: {
+    title: "People", explain: "Who uses this TaskFlow, and what each may do. A change of rights holds within half a minute and stands in the audit, as does each look at this list.", search: "Name or e-mail address", none: ["Nobody is called so.", "A part of the name or address is enough."],
+    you: "you", rolesOf: (name: string) => `Rights of ${name}`, roles: { auditor: "Reads the audit", admin: "Admin" }, changed: (name: string) => `The rights of ${name} are changed`,
+  },
   machine: {
     title: "Machine room", explain: "The path of every event. A function sleeps until something waits for it.", asleep: "asleep", awake: (n: number) => many(n, "replica", "replicas"), lag: "lag", wake: "woke", cold: "cold start", delivered: "delivered", rate: (n: number) => `${n.toLocaleString("en", { maximumFractionDigits: 1 })}/s`, never: "not yet", letters: "dead letters", ago: (s: string) => `${s} ago`, awakeOf: (n: number, all: number) => `${n} of ${all} functions awake`, ms: (n: number) => `${n.toLocaleString("en")} ms`, function: "Function", state: "State", ready: "Health", database: "Database", log: "Log", sidecar: "Sidecar", up: "up", down: "down", log_events: "What happened", woke: "woke", slept: "went to sleep", gateway: "gateway", people: "browser, phone", truth: "the only truth", channels: "mail, webhook",
   },
@@ -124,7 +152,7 @@ export const en = {
     list: {
       "n": "Add a task", "/": "Search", "j k": "Next, previous task", "Enter": "Open", "Space": "Complete or reopen", "x": "Select", "Shift+j Shift+k": "Extend the selection",
       "1 2 3 0": "Priority high, medium, low, none", "t": "Due today", "m": "Due tomorrow", "Delete": "Delete", "z": "Undo", "Escape": "Close, clear", "?": "This sheet",
-      "g t": "Today", "g u": "Upcoming", "g o": "Overdue", "g d": "Done", "g a": "Everything", "g w": "Week", "g m": "Month", "g b": "Board", "g s": "Settings",
+      "g t": "Today", "g u": "Upcoming", "g o": "Overdue", "g d": "Done", "g a": "Everything", "g w": "Week", "g m": "Month", "g b": "Board", "g r": "Reminders", "g s": "Settings",
     } as Record<string, string>,
   },
   notFound: { title: "There is nothing here.", back: "To your tasks" },

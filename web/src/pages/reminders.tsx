@@ -1,0 +1,1 @@
+export { Reminders as default } from "@/screens/reminders"
