@@ -126,7 +126,8 @@ PUT = """
 INSERT INTO tasks (id, user_id, stream, title, notes, status, priority, tags, tag_keys, due_at,
     due_on, due_sort, reminders, series_id, version, created_at, updated_at, completed_at,
     created_by, start_at, start_on, floating)
-SELECT $1, $2, $1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $16, $2, $17, $18, $19
+SELECT $1, $2, $1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $16, $2, $17, $18,
+    $19
 """
 
 
