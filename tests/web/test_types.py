@@ -1,4 +1,4 @@
-"""The page's types are those of the gateway that serves it: written anew, they are the ones kept."""
+"""The page's types are those of the gateway that serves it: written anew, they are the kept ones."""
 
 import asyncio
 import shutil
