@@ -1,4 +1,4 @@
-"""The page's types are those of the gateway that serves it: written anew, they are the kept ones."""
+"""The page's types are those of the gateway that serves it: written anew, they are what is kept."""
 
 import asyncio
 import shutil
