@@ -14,6 +14,7 @@ import msgspec
 from local.scale import Report
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.table import Table
 
 
@@ -92,7 +93,7 @@ class Screen:
             self._started = True
         now = time.monotonic()
         if now - self._drawn > 0.25:
-            self._live.update(draw_table(reports, self._note), refresh=True)
+            self._live.update(draw(reports, self._note), refresh=True)
             self._drawn = now
 
     def note(self, line: str) -> None:
@@ -103,11 +104,19 @@ class Screen:
             self._live.stop()
 
 
-def draw_table(reports: Sequence[Report], note: str = "") -> "Table":
-    """One line for each function, awake ones bright; the note below."""
+def draw(reports: Sequence[Report], note: str) -> "Group":
+    """The table, and the note below it, which may be wider."""
+    from rich.console import Group
+    from rich.text import Text
+
+    return Group(draw_table(reports), Text(note, style="dim"))
+
+
+def draw_table(reports: Sequence[Report]) -> "Table":
+    """One line for each function, awake ones bright."""
     from rich.table import Table
 
-    table = Table(box=None, header_style="dim", caption=note or None, caption_justify="left")
+    table = Table(box=None, header_style="dim")
     for title in ("function", "processes", "waiting", "last wake", "cold start", "dead letters"):
         table.add_column(title, justify="left" if title == "function" else "right")
     for report in reports:

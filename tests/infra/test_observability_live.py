@@ -197,7 +197,6 @@ WANTED = {
     CREATE,
     f"{WRITE} > write-task: transaction taskflow",
     f"{FACT} > write-audit: process task-events > write-audit: transaction taskflow",
-    f"{FACT} > write-audit: process task-events > write-audit: send audit-seals",
     f"{FACT} > fan-out-update: process task-events > fan-out-update: transaction taskflow",
     f"{FACT} > fan-out-update: process task-events > fan-out-update: send task-updates",
     f"{PLAN} > send-reminder: transaction taskflow",
@@ -213,6 +212,8 @@ async def test_one_write_is_one_tree_from_the_request_to_the_mail(lived: Lived) 
     assert tree.orphans(above=CALLING) == []
     assert WANTED <= tree.paths()
     assert not any(span.failed for span in tree.spans)
+    # A seal is of a batch, and in the trace of its last event.
+    assert any(span.name == "send audit-seals" for span in lived.collector.spans)
 
 
 async def test_the_next_occurrence_is_in_the_trace_of_what_ended_the_one_before(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from local.scale import Report
-from local.show import Lines, choose_display, draw_table
+from local.show import Lines, choose_display, draw, draw_table
 
 
 def report(name: str, replicas: int) -> Report:
@@ -48,6 +48,7 @@ def test_the_table_tells_who_is_awake() -> None:
 
 def test_the_note_stands_below_the_table() -> None:
     console = Console(file=io.StringIO(), width=120)
-    console.print(draw_table([report("write-task", 2)], "timers on time"))
+    note = "timers on time · " + "feeds without a gap " * 4
+    console.print(draw([report("write-task", 2)], note))
     assert isinstance(console.file, io.StringIO)
-    assert console.file.getvalue().splitlines()[-1].strip() == "timers on time"
+    assert console.file.getvalue().splitlines()[-1].rstrip() == note.rstrip()
