@@ -85,7 +85,7 @@ def _read_text(query: TaskQuery) -> dict[str, Any]:
     """Terms; where a text has none, an empty tuple, which finds nothing."""
     if not query.searches:
         return {}
-    terms = tuple(read_terms(query.q or ""))
+    terms = read_terms(query.q or "")
     return {"terms": terms, "whole_terms": tuple(name_whole_words(terms))}
 
 

@@ -48,7 +48,7 @@ def _find(terms: ColumnElement[Any]) -> Any:
 
 def find_text(text: str) -> Any:
     """The condition that a task holds what is sought."""
-    return _find(literal(read_terms(text), ARRAY(Text)))
+    return _find(literal(list(read_terms(text)), ARRAY(Text)))
 
 
 # The same for terms that come as a parameter, and how well a task fits: its title before its notes,
@@ -65,7 +65,7 @@ def name_whole_words(terms: Sequence[str]) -> list[str]:
 
 
 @lru_cache(maxsize=1024)
-def read_terms(text: str) -> list[str]:
+def read_terms(text: str) -> tuple[str, ...]:
     """The terms, each with its kind in front: `b` a word, or the beginning of one; `w` words next
     to each other; `p` letters of scripts without spaces; in capitals: without it; `|`: what is
     before, or after."""
@@ -80,7 +80,7 @@ def read_terms(text: str) -> list[str]:
         parts = [_read_phrase(words)] if words and as_said else map(_read_beginning, words)
         pairs = ("p" + pair_letters(run) for run in SPACELESS.findall(given))
         terms += (part[0].upper() + part[1:] if without else part for part in (*parts, *pairs))
-    return terms
+    return tuple(terms)
 
 
 def _read_phrase(words: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import httpx
 import msgspec
 
 from gateway.app import create_app
+from gateway.task_query import TaskQuery
 from taskflow.settings import Settings
 from tests.gateway.log import LiveLog
 
@@ -62,6 +63,10 @@ async def test_the_interface_describes_itself(anyone: Client) -> None:
     described = (await anyone.get("/openapi.json")).json()
     assert "/v1/tasks/{task_id}/complete" in described["paths"]
     assert described["components"]["schemas"]["Task"]["properties"]["recurrence"]
+    listing = described["paths"]["/v1/tasks"]["get"]["parameters"]
+    assert {one["name"] for one in listing} == set(TaskQuery.model_fields)
+    assert "highlight" in described["components"]["schemas"]["ListedTask"]["properties"]
+    assert {"/v1/views/{view_id}", "/v1/filters/complete", "/v1/users"} <= set(described["paths"])
     named = {f"#/components/schemas/{name}" for name in described["components"]["schemas"]}
     assert set(re.findall(r'"\$ref": ?"([^"]+)"', json.dumps(described))) <= named
 

@@ -13,7 +13,8 @@ Client = httpx.AsyncClient
 
 
 async def create(client: Client, **fields: Any) -> dict[str, Any]:
-    answer = await client.post("/v1/tasks", json={"title": "Pay rent", **fields})
+    body, patient = {"title": "Pay rent", **fields}, {"Prefer": "wait=30"}
+    answer = await client.post("/v1/tasks", json=body, headers=patient)
     assert answer.status_code == 201, answer.text
     task: dict[str, Any] = answer.json()
     return task

@@ -216,7 +216,7 @@ async def test_a_page_costs_as_many_statements_however_long_it_is(
     ],
 )
 def test_terms(text: str, wanted: list[str]) -> None:
-    assert read_terms(text) == wanted
+    assert list(read_terms(text)) == wanted
 
 
 @pytest.mark.parametrize(
