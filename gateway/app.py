@@ -18,6 +18,7 @@ from gateway import (
     commands,
     dead_letters,
     delivery_log,
+    holds,
     live,
     reminder_answers,
     reminder_choices,
@@ -49,6 +50,7 @@ OPEN = (accounts, sessions, system, reminder_answers)
 SIGNED_IN = (
     task_batch,
     audit,
+    holds,
     tasks,
     commands,
     series,
