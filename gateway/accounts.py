@@ -64,12 +64,13 @@ UPDATE users SET deleted_at = :now, email = '', email_key = 'deleted:' || id, na
     password_hash = NULL
 WHERE id = :id AND deleted_at IS NULL
 """
-# What goes with an account at once; its own facts, still on their way out, do not.
+# What goes with an account at once; its own facts, still on their way out, do not. Who is on hold
+# leaves like everybody, but for the addresses of their channels.
 LEAVE = (
     "UPDATE sessions SET revoked_at = :now WHERE user_id = :id AND revoked_at IS NULL",
     "UPDATE api_tokens SET revoked_at = :now WHERE user_id = :id AND revoked_at IS NULL",
-    "DELETE FROM channels WHERE user_id = :id",
-    "DELETE FROM views WHERE user_id = :id",
+    "DELETE FROM channels WHERE user_id = :id AND user_id NOT IN (SELECT user_id FROM audit_holds)",
+    "DELETE FROM views WHERE user_id = :id AND user_id NOT IN (SELECT user_id FROM audit_holds)",
     "DELETE FROM repeats WHERE user_id = :id",
     "DELETE FROM timers WHERE user_id = :id AND topic <> 'account-events'",
 )

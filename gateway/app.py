@@ -19,6 +19,7 @@ from gateway import (
     dead_letters,
     delivery_log,
     filters,
+    holds,
     live,
     reminder_answers,
     reminder_choices,
@@ -53,6 +54,7 @@ OPEN = (accounts, sessions, system, reminder_answers)
 SIGNED_IN = (
     task_batch,
     audit,
+    holds,
     tasks,
     commands,
     series,

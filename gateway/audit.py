@@ -25,7 +25,7 @@ from gateway.identity import Identity, Who
 from gateway.outbox import announcing
 from gateway.pages import page, read_cursor, read_limit, write_cursor
 from gateway.tables import TaskRow
-from taskflow.audit import Entry, Fault, Texts, Verification, audit_key
+from taskflow.audit import ERASED, Entry, Fault, Texts, Verification, audit_key
 from taskflow.errors import invalid, not_found
 from taskflow.events import AdminRead
 from taskflow.read_task import read_task_id
@@ -73,7 +73,8 @@ TASK: Any = TaskRow
 
 BESIDE = ("before", "after")
 LIST = select(
-    *(getattr(TEXTS if name in BESIDE else ENTRY, name) for name in COLUMNS)
+    *(getattr(TEXTS if name in BESIDE else ENTRY, name) for name in COLUMNS),
+    (TEXTS.salt == ERASED).label("erased"),
 ).outerjoin_from(AuditEntryRow, AuditDetailRow, ENTRY.seq == TEXTS.seq)
 
 # PostgreSQL holds instants that no calendar here has; only a forger writes them.
@@ -158,8 +159,13 @@ async def list_history(
 
 
 def show_entry(row: RowMapping) -> dict[str, Any]:
-    """An entry as API.md shows it; an erased text is null."""
-    return {**row, **{name: _as_json(row[name]) for name in BESIDE}}
+    """An entry as API.md shows it; where its texts were erased, they are null, and it says so."""
+    return {**{name: row[name] for name in COLUMNS}, **_show_texts(row)}
+
+
+def _show_texts(row: RowMapping) -> dict[str, Any]:
+    texts = {name: _as_json(row[name]) for name in BESIDE}
+    return {**texts, "erased": True} if row["erased"] else texts
 
 
 def show_change(row: RowMapping, command_id: str) -> dict[str, Any]:
@@ -168,9 +174,8 @@ def show_change(row: RowMapping, command_id: str) -> dict[str, Any]:
         "at": row["at"],
         "actor_id": row["actor_id"],
         "action": row["action"].removeprefix("task."),
-        "before": _as_json(row["before"]),
-        "after": _as_json(row["after"]),
         "command_id": command_id,
+        **_show_texts(row),
     }
 
 

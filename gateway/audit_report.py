@@ -25,6 +25,7 @@ COLUMNS = (
     "previous_hash",
     "trace_id",
 )
+CELLS = (*COLUMNS, "erased")
 # What a spreadsheet takes for the start of a formula (OWASP, "CSV Injection").
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -52,16 +53,16 @@ class JsonReport:
 
 class CsvReport:
     """RFC 4180 in UTF-8, texts as JSON, nothing for null; what a spreadsheet would compute starts
-    with an apostrophe."""
+    with an apostrophe. The last column is True where the texts were erased."""
 
     media_type = "text/csv; charset=utf-8; header=present"
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._write([COLUMNS])
+        self._write([CELLS])
 
     def add(self, entries: Sequence[Shown]) -> None:
-        self._write([[show_cell(entry[name]) for name in COLUMNS] for entry in entries])
+        self._write([[show_cell(entry.get(name)) for name in CELLS] for entry in entries])
 
     def end(self) -> None:
         """Nothing: the last line is the last entry."""

@@ -1,21 +1,25 @@
 """What only the person at the host may do: give roles, prove the record, publish again."""
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 from uuid import uuid4
 
 import asyncpg
 import typer
 
 from local.place import find_database, find_kafka, find_secret
+from taskflow.errors import Refused
 from taskflow.events import RolesChanged, new_event
 from taskflow.mail import email_key
 from taskflow.publish import KafkaPublisher
 from taskflow.settings import Settings, read_settings
 
 app = typer.Typer(no_args_is_help=True, help="Give roles to people.")
-audit_app = typer.Typer(no_args_is_help=True, help="Prove that the record was not edited.")
+audit_app = typer.Typer(
+    no_args_is_help=True, help="Prove that the record was not edited, and hold it."
+)
 
 ROLES = ("user", "auditor", "admin")
 
@@ -77,6 +81,31 @@ def verify() -> None:
         trace = f" (trace {verdict.fault.trace_id})" if verdict.fault.trace_id else ""
         _fail(f"FAULT at entry {verdict.fault.seq}: {verdict.fault.reason}{trace}")
     typer.secho("The record is whole and unedited.", fg="green")
+
+
+@audit_app.command()
+def hold(email: str, reason: Annotated[str, typer.Option(help="why, for the record")]) -> None:
+    """Keep everything of EMAIL (or of an account's id), whatever the retention says."""
+    from local.holds import place_hold
+
+    _settle(place_hold(find_database(read_settings()), email, reason))
+    typer.echo(f"{email} is on hold")
+
+
+@audit_app.command()
+def release(email: str) -> None:
+    """End the hold of EMAIL (or of an account's id)."""
+    from local.holds import lift_hold
+
+    _settle(lift_hold(find_database(read_settings()), email))
+    typer.echo(f"{email} is on hold no longer")
+
+
+def _settle(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.run(work)
+    except Refused as refused:
+        _fail(refused.detail)
 
 
 def replay_events(

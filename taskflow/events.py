@@ -498,6 +498,19 @@ class DeadLetterDiscarded(AccountFact, frozen=True, kw_only=True):
     event_type: str = "dead_letter_discarded"
 
 
+class HoldPlaced(AccountFact, frozen=True, kw_only=True):
+    """Nothing of a person may go any more, `detail` says whose and why. It is told of whoever
+    placed it, not of the person."""
+
+    type = "taskflow.account.hold-placed.v1"
+    event_type: str = "hold_placed"
+
+
+class HoldLifted(AccountFact, frozen=True, kw_only=True):
+    type = "taskflow.account.hold-lifted.v1"
+    event_type: str = "hold_lifted"
+
+
 class RealtimeUpdate(Payload, frozen=True, kw_only=True):
     """What one person may see of one change, at its place in their feed."""
 

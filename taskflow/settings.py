@@ -64,6 +64,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     keep_attempts: Days = 30
     keep_dead_letters: Days = 90
     keep_sessions: Days = 30
+    keep_audit_tasks: Days | None = None
+    keep_audit_accounts: Days | None = None
+    keep_audit_admin: Days | None = None
     otlp: str = ""
     trace_ratio: Ratio = 1.0
 

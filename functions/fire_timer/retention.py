@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 import asyncpg
 from msgspec import structs
 
-from functions.fire_timer.rules import FEED, RULES, Rule
+from functions.fire_timer.rules import RULES, Rule
 from taskflow.database import Connection
 from taskflow.events import RetentionDue, encode, read_event
 from taskflow.serve import Lease
@@ -59,26 +59,33 @@ async def take_portion(
     db: Connection, due: RetentionDue, settings: Settings, now: datetime
 ) -> tuple[datetime, RetentionDue]:
     """Removes what is to go next; when and where it goes on."""
-    names = list(RULES)
-    place = names.index(due.rule) if due.rule in RULES else 0
-    rule = RULES[names[place]]
-    more, after = await _run(db, rule, due.after, rule.before(settings, now))
+    windows = find_windows(settings, now)
+    names = list(windows)
+    place = names.index(due.rule) if due.rule in windows else 0
+    name = names[place]
+    more, after = await _run(db, RULES[name], due.after, windows[name])
     if more:
-        return now, RetentionDue(rule=names[place], after=after)
+        return now, RetentionDue(rule=name, after=after)
     if place + 1 < len(names):
         return now, RetentionDue(rule=names[place + 1])
     return next_night(now), RetentionDue()
+
+
+def find_windows(settings: Settings, now: datetime) -> dict[str, datetime]:
+    """Of each rule, the instant before which rows go, but for what is kept for ever."""
+    windows = {name: rule.before(settings, now) for name, rule in RULES.items()}
+    return {name: before for name, before in windows.items() if before is not None}
 
 
 async def _run(
     db: Connection, rule: Rule, after: tuple[str, int], before: datetime
 ) -> tuple[bool, tuple[str, int]]:
     """Whether there may be more, and after which place."""
-    if rule.sql is FEED:
-        last = await db.fetchrow(FEED, before, PORTION, *after)
+    if rule.walks:
+        last = await db.fetchrow(rule.sql, before, PORTION, *after)
         return last is not None, tuple(last) if last else after
     done = await db.execute(rule.sql, before, PORTION)
-    return done == f"DELETE {PORTION}", after
+    return done.endswith(f" {PORTION}"), after
 
 
 def next_night(now: datetime) -> datetime:

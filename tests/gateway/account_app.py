@@ -19,7 +19,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from gateway import accounts, api_tokens, channels, sessions, users
+from gateway import accounts, api_tokens, channels, holds, sessions, users
 from gateway.context import Context
 from gateway.feeds import Feeds
 from gateway.identity import AccountState, OutsideIssuer, Passwords
@@ -74,7 +74,7 @@ class AccountGateway:
         self.app = FastAPI()
         self.app.state.context = context
         handle_errors(self.app)
-        for module in (accounts, sessions, users, api_tokens, channels):
+        for module in (accounts, sessions, users, api_tokens, channels, holds):
             self.app.include_router(module.router)
 
     async def client(

@@ -130,6 +130,25 @@ async def test_an_entry_as_the_contract_shows_it(
     assert tuple(created_entry) == COLUMNS
 
 
+async def test_erased_texts_are_null_and_say_so(
+    client: httpx.AsyncClient, mine: dict[str, str], owner: Owner, settings: Settings, user_id: str
+) -> None:
+    task = make_task(created_by=user_id)
+    await owner.execute(PUT_TASK, task.id, user_id, None)
+    await record(settings, task_event(TaskCreated, task), task_event(TaskDeleted, task))
+    await owner.execute(
+        "UPDATE audit_details SET salt = '', before = NULL, after = NULL WHERE seq = 1"
+    )
+    kept, erased = (await get(client, mine, "/v1/audit"))["items"]
+    assert (erased["before"], erased["after"], erased["erased"]) == (None, None, True)
+    assert "erased" not in kept
+    first, _ = (await get(client, mine, f"/v1/tasks/{task.id}/history"))["items"]
+    assert (first["after"], first["erased"]) == (None, True)
+    assert (await report(client, mine, "json")).json()["entries"] == [erased, kept]
+    lines = csv.DictReader(io.StringIO((await report(client, mine, "csv")).text))
+    assert [line["erased"] for line in lines] == ["True", ""]
+
+
 async def test_everybody_sees_their_own(
     client: httpx.AsyncClient,
     context: Context,
@@ -384,7 +403,7 @@ async def test_a_report_for_spreadsheets(
     assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
     header, line = csv.reader(io.StringIO(answer.text, newline=""))
     cells = dict(zip(header, line, strict=True))
-    assert tuple(header) == COLUMNS
+    assert tuple(header) == (*COLUMNS, "erased")
     assert (cells["seq"], cells["at"]) == ("1", "2026-12-01T08:00:00.123456Z")
     assert (cells["before"], cells["cause_id"]) == ("", "'=1+1")
     assert json.loads(cells["after"])["title"] == task.title

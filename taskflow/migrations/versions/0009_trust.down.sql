@@ -1,0 +1,10 @@
+REVOKE SELECT (value) ON dead_letters FROM taskflow_fire_timer;
+REVOKE SELECT (user_id) ON commands, sessions, repeats FROM taskflow_fire_timer;
+DROP INDEX audit_details_kept;
+REVOKE SELECT (seq, at, user_id, action) ON audit_entries FROM taskflow_fire_timer;
+REVOKE SELECT (seq, salt), UPDATE (salt, before, after) ON audit_details FROM taskflow_fire_timer;
+DROP POLICY erase_texts ON audit_details;
+DROP POLICY write_texts ON audit_details;
+DROP POLICY read_texts ON audit_details;
+ALTER TABLE audit_details DISABLE ROW LEVEL SECURITY;
+DROP TABLE audit_holds;
