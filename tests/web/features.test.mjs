@@ -257,7 +257,7 @@ story("a task starts, reminds from its start and after it is due, and its time f
   await page.keyboard.press("Escape")
   const remind = async (name) => {
     await panel.getByRole("group", { name: "Reminders" }).getByText("Add a reminder").click()
-    await page.getByRole("menuitem", { name }).click()
+    await page.getByRole("menuitem", { name, exact: true }).click()
   }
   await remind("1 hour before the start")
   await remind("30 minutes after")

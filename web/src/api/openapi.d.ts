@@ -134,46 +134,6 @@ export interface paths {
         patch: operations["change_me_v1_me_patch"];
         trace?: never;
     };
-    "/v1/users": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List Users
-         * @description All accounts, the newest first; that an admin looked is audited.
-         */
-        get: operations["list_users_v1_users_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/users/{user_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /**
-         * Change User
-         * @description Gives and takes roles; they hold within 30 s on every gateway.
-         */
-        patch: operations["change_user_v1_users__user_id__patch"];
-        trace?: never;
-    };
     "/v1/auth/refresh": {
         parameters: {
             query?: never;
@@ -1122,6 +1082,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Views
+         * @description A person's views in their order; at most 100 exist, so all are on one page.
+         */
+        get: operations["list_views_v1_views_get"];
+        put?: never;
+        /** Create View */
+        post: operations["create_view_v1_views_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/views/{view_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read View */
+        get: operations["read_view_v1_views__view_id__get"];
+        put?: never;
+        post?: never;
+        /** Delete View */
+        delete: operations["delete_view_v1_views__view_id__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change View
+         * @description Changes what is sent; a `query` is replaced whole.
+         */
+        patch: operations["change_view_v1_views__view_id__patch"];
+        trace?: never;
+    };
+    "/v1/filters/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Complete Filter
+         * @description What may stand at `position` (the end, where none is given): each item's `text` takes the
+         *     place of what stands from `from` to there. Positions count UTF-16 code units.
+         */
+        get: operations["complete_filter_v1_filters_complete_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Users
+         * @description Accounts, the newest first; that an admin looked is audited.
+         */
+        get: operations["list_users_v1_users_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change User
+         * @description Gives and takes roles; they hold within 30 s on every gateway.
+         */
+        patch: operations["change_user_v1_users__user_id__patch"];
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1179,6 +1243,17 @@ export interface components {
         ChangeUser: {
             /** Roles */
             roles: ("user" | "auditor" | "admin")[];
+        };
+        /**
+         * ChangeView
+         * @description What is sent is changed.
+         */
+        ChangeView: {
+            /** Name */
+            name?: string | null;
+            query?: components["schemas"]["TaskChoice"] | null;
+            /** Position */
+            position?: number | null;
         };
         /** ChannelPage */
         ChannelPage: {
@@ -1261,6 +1336,17 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * NewView
+         * @description `position` is where it stands among the others; without one it is the last.
+         */
+        NewView: {
+            /** Name */
+            name: string;
+            query: components["schemas"]["TaskChoice"];
+            /** Position */
+            position?: number | null;
+        };
+        /**
          * PushKey
          * @description What a browser subscribes with.
          */
@@ -1321,6 +1407,43 @@ export interface components {
              */
             timezone: string;
         };
+        /**
+         * TaskChoice
+         * @description Which tasks, in which order: what a view keeps.
+         */
+        TaskChoice: {
+            /** Status */
+            status?: ("open" | "done" | "cancelled") | null;
+            /** Priority */
+            priority?: ("high" | "medium" | "low" | "none") | null;
+            /**
+             * Tag
+             * @description all of these
+             * @default []
+             */
+            tag: string[];
+            /**
+             * Any Tag
+             * @description at least one of these
+             * @default []
+             */
+            any_tag: string[];
+            /**
+             * Q
+             * @description full text: words, beginnings, quotes, -word
+             */
+            q?: string | null;
+            /**
+             * Filter
+             * @description an expression: due < today+7d
+             */
+            filter?: string | null;
+            /**
+             * Sort
+             * @description keys by comma, `-` descending: due_at, priority, created_at, updated_at, title, relevance; without it relevance where there is a q, else -created_at
+             */
+            sort?: string | null;
+        };
         /** UserPage */
         UserPage: {
             /** Items */
@@ -1371,6 +1494,39 @@ export interface components {
             token?: string | null;
             /** Email */
             email?: string | null;
+        };
+        /**
+         * View
+         * @description A view as the API shows it; its `query` holds what is asked for and nothing else.
+         */
+        View: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            query: components["schemas"]["TaskChoice"];
+            /** Position */
+            position: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+        };
+        /** ViewPage */
+        ViewPage: {
+            /** Items */
+            items: components["schemas"]["View"][];
+            /** Next Cursor */
+            next_cursor: string | null;
         };
         /**
          * Task
@@ -1504,7 +1660,7 @@ export interface components {
         };
         /**
          * Problem
-         * @description Problem details (RFC 9457) with TaskFlow's stable `code`.
+         * @description Problem details (RFC 9457) with TaskFlow's stable `code`; where a filter is wrong, where.
          */
         Problem: {
             type: string;
@@ -1515,11 +1671,82 @@ export interface components {
             errors: {
                 [key: string]: string;
             }[];
+            position?: number;
         };
         /** TaskPage */
         TaskPage: {
-            items: components["schemas"]["Task"][];
+            items: components["schemas"]["ListedTask"][];
             next_cursor: string | null;
+        };
+        /**
+         * ListedTask
+         * @description A task in a list; `highlight` is there where it was asked for.
+         */
+        ListedTask: {
+            id: string;
+            title: string;
+            /** @default  */
+            notes: string;
+            /**
+             * @default open
+             * @enum {unknown}
+             */
+            status: "cancelled" | "done" | "open";
+            /**
+             * @default none
+             * @enum {unknown}
+             */
+            priority: "high" | "low" | "medium" | "none";
+            /** @default [] */
+            tags: string[];
+            /** @default null */
+            due_at: string | null;
+            /** @default null */
+            due_on: string | null;
+            /** @default null */
+            timezone: string | null;
+            /** @default null */
+            recurrence: components["schemas"]["Recurrence"] | null;
+            /** @default [] */
+            reminders: components["schemas"]["Reminder"][];
+            /** @default null */
+            series_id: string | null;
+            /** @default null */
+            recurrence_id: string | null;
+            /** @default 1 */
+            version: number;
+            created_at: string;
+            updated_at: string;
+            /** @default null */
+            completed_at: string | null;
+            created_by: string;
+            start_at?: string;
+            /** Format: date */
+            start_on?: string;
+            floating?: boolean;
+            highlight?: components["schemas"]["Highlight"];
+        };
+        /**
+         * Highlight
+         * @description Ranges `[start, end)` of the title, and an excerpt of notes that hold something.
+         */
+        Highlight: {
+            title: [
+                number,
+                number
+            ][];
+            notes: components["schemas"]["Excerpt"] | null;
+        };
+        /**
+         * Excerpt
+         * @description A piece of the notes on one line, and the ranges in it.
+         */
+        Excerpt: {
+            text: string;
+            ranges: [
+                number,
+                number
+            ][];
         };
         /** Batch */
         Batch: {
@@ -1584,6 +1811,23 @@ export interface components {
         QuietHours: {
             from: string;
             until: string;
+        };
+        /**
+         * Completion
+         * @description Ways to go on; each takes the place of what is written from `from` to the cursor.
+         */
+        Completion: {
+            items: components["schemas"]["Item"][];
+            from: number;
+        };
+        /**
+         * Item
+         * @description One way to go on with an expression.
+         */
+        Item: {
+            text: string;
+            /** @enum {unknown} */
+            kind: "field" | "keyword" | "operator" | "tag" | "value";
         };
     };
     responses: never;
@@ -1801,73 +2045,6 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ChangeMe"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UserView"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    list_users_v1_users_get: {
-        parameters: {
-            query?: {
-                limit?: string | null;
-                cursor?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UserPage"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    change_user_v1_users__user_id__patch: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                user_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ChangeUser"];
             };
         };
         responses: {
@@ -2259,12 +2436,13 @@ export interface operations {
                 priority?: ("high" | "medium" | "low" | "none") | null;
                 tag?: string[];
                 any_tag?: string[];
+                q?: string | null;
+                filter?: string | null;
+                sort?: string | null;
                 due_after?: string | null;
                 due_before?: string | null;
                 series_id?: string | null;
-                q?: string | null;
-                filter?: string | null;
-                sort?: string;
+                highlight?: boolean;
                 limit?: string | null;
                 cursor?: string | null;
             };
@@ -2283,13 +2461,13 @@ export interface operations {
                     "application/json": components["schemas"]["TaskPage"];
                 };
             };
-            /** @description Validation Error */
+            /** @description What is wrong */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3569,6 +3747,259 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_views_v1_views_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViewPage"];
+                };
+            };
+        };
+    };
+    create_view_v1_views_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewView"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    read_view_v1_views__view_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                view_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    delete_view_v1_views__view_id__delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                view_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    change_view_v1_views__view_id__patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                view_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeView"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    complete_filter_v1_filters_complete_get: {
+        parameters: {
+            query?: {
+                filter?: string;
+                position?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ways to go on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Completion"];
+                };
+            };
+            /** @description What is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_users_v1_users_get: {
+        parameters: {
+            query?: {
+                q?: string;
+                role?: ("user" | "auditor" | "admin") | null;
+                limit?: string | null;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    change_user_v1_users__user_id__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeUser"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
                 };
             };
             /** @description Validation Error */

@@ -50,6 +50,7 @@ function Lists() {
       <Way href="/week" here={path === "/week"} Icon={CalendarRange}>{t.nav.week}</Way>
       <Way href="/month" here={path === "/month"} Icon={CalendarDays}>{t.nav.month}</Way>
       <Way href="/board" here={path === "/board"} Icon={Columns3}>{t.nav.board}</Way>
+      <Way href="/reminders" here={path === "/reminders"} Icon={Bell}>{t.nav.reminders}</Way>
     </div>
   )
 }
@@ -122,7 +123,6 @@ function Operators() {
   return (
     <section className="grid gap-0.5">
       {user.roles.includes("admin") && <h2 className="eyebrow mb-1 px-3">{t.nav.operators}</h2>}
-      <Way href="/reminders" here={path === "/reminders"} Icon={Bell}>{t.nav.reminders}</Way>
       <Way href="/audit" here={path === "/audit"} Icon={History}>{t.nav.audit}</Way>
       {user.roles.includes("admin") && (
         <>

@@ -52,12 +52,20 @@ function UserLine({ user }: { user: User }) {
   const client = useQueryClient()
   const { tell } = useNotices()
   const attempt = useAttempt()
-  const set = (roles: string[]) => attempt(async () => {
-    await ask("PATCH", `/v1/users/${user.id}`, { key: crypto.randomUUID(), body: { roles } })
-    await client.invalidateQueries({ queryKey: [KEY] })
-  })
+  // What was asked for shows at once, and until the list says so itself.
+  const [asked, setAsked] = useState<string[] | null>(null)
+  const shown = asked ?? user.roles
+  const set = async (roles: string[]) => {
+    setAsked(roles)
+    const done = await attempt(async () => {
+      await ask("PATCH", `/v1/users/${user.id}`, { key: crypto.randomUUID(), body: { roles } })
+      await client.invalidateQueries({ queryKey: [KEY] })
+    })
+    setAsked(null)
+    return done
+  }
   const flip = async (role: string) => {
-    const roles = user.roles.includes(role) ? user.roles.filter((one) => one !== role) : [...user.roles, role]
+    const roles = shown.includes(role) ? shown.filter((one) => one !== role) : [...shown, role]
     if (await set(roles)) tell({ text: t.users.changed(user.name || user.email), undo: () => void set(user.roles) })
   }
   return (
@@ -66,7 +74,7 @@ function UserLine({ user }: { user: User }) {
       <fieldset className="flex gap-5">
         <legend className="sr-only">{t.users.rolesOf(user.name || user.email)}</legend>
         {/* Who took the role of an admin from themselves could not give it back. */}
-        {ROLES.map((role) => <label key={role} className="flex min-h-8 items-center gap-2 text-sm max-md:min-h-11"><input type="checkbox" className="size-4 accent-accent" disabled={user.id === me.id && role === "admin"} checked={user.roles.includes(role)} onChange={() => void flip(role)} />{t.users.roles[role]}</label>)}
+        {ROLES.map((role) => <label key={role} className="flex min-h-8 items-center gap-2 text-sm max-md:min-h-11"><input type="checkbox" className="size-4 accent-accent" disabled={user.id === me.id && role === "admin"} checked={shown.includes(role)} onChange={() => void flip(role)} />{t.users.roles[role]}</label>)}
       </fieldset>
     </div>
   )
