@@ -450,11 +450,11 @@ BODIES: dict[str, dict[str, Any]] = {
 
 
 def test_the_matrix_names_every_endpoint() -> None:
-    from gateway import accounts, api_tokens, channels, sessions
+    from gateway import accounts, api_tokens, channels, sessions, users
 
     routes = [
         f"{method} {route.path}"
-        for module in (accounts, api_tokens, channels, sessions)
+        for module in (accounts, api_tokens, channels, sessions, users)
         for route in module.router.routes
         if isinstance(route, APIRoute)
         for method in route.methods or ()

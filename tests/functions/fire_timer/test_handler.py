@@ -119,7 +119,8 @@ async def put_timer(
     owner: Owner, after: float, payload: Payload | None = None, number: int | None = None
 ) -> str:
     """A timer due some seconds after NOW; its id."""
-    name = str(uuid4()) if number is None else str(UUID(int=number))
+    # The nil UUID is the retention's.
+    name = str(uuid4()) if number is None else str(UUID(int=number + 1))
     due_at = NOW + timedelta(seconds=after)
     event = new_event(payload or reminder(), id=name, source="test", time=due_at)
     text = encode(event).decode()
