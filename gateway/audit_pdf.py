@@ -1,5 +1,5 @@
-"""A period of the audit as a document to print and sign: A4, numbered pages, on the last one what it
-holds and what proves it. Apart, because its library is loaded only when somebody asks for one.
+"""A period of the audit as a document to print and sign: A4, numbered pages, on the last one what
+it holds and what proves it. Apart, for its library is loaded only when somebody asks for one.
 
 The same entries give the same bytes: no time of making, no chance in its ids. The fonts are those
 that every reader has; a character that they lack is written as JSON escapes it.
@@ -24,7 +24,7 @@ LEFT, TOP, BOTTOM = 50, HEIGHT - 70, 60
 # Courier's letters are 0.6 of its size wide.
 SMALL, LEADING, GAP = 7.0, 9.5, 7.0
 LETTERS = int((WIDTH - 2 * LEFT) / (0.6 * SMALL))
-# All of a document is in memory when it is written down, about 5 KB for a page.
+# All of a document is in memory when it is written down, about 10 KB for a page.
 MOST_PAGES = 5_000
 BLACK, GREY = 0.0, 0.4
 
