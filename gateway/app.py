@@ -18,6 +18,7 @@ from gateway import (
     commands,
     dead_letters,
     delivery_log,
+    export,
     filters,
     holds,
     live,
@@ -54,6 +55,7 @@ OPEN = (accounts, sessions, system, reminder_answers)
 SIGNED_IN = (
     task_batch,
     audit,
+    export,
     holds,
     tasks,
     commands,

@@ -2,10 +2,10 @@
 report of a period, and whether the chain is whole.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from datetime import datetime
-from tempfile import SpooledTemporaryFile
+from datetime import UTC, datetime
 from typing import IO, Annotated, Any
 from uuid import UUID
 
@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, RowMapping, Select, case, func, select
 from sqlmodel import Field as Column
 from sqlmodel import SQLModel
-from starlette.responses import StreamingResponse
 
 from gateway.audit_report import COLUMNS, FORMATS
 from gateway.bodies import write_json
 from gateway.commands import public_id
 from gateway.context import Context, Ctx
+from gateway.files import open_file, send_file
 from gateway.identity import Identity, Who
 from gateway.outbox import announcing
 from gateway.pages import page, read_cursor, read_limit, write_cursor
@@ -34,9 +34,8 @@ from taskflow.read_times import read_instant
 router = APIRouter(prefix="/v1", tags=["audit"])
 
 AUDITORS = {"auditor", "admin"}
+PDF = "pdf"
 CHUNK = 500
-IN_MEMORY = 1024 * 1024
-SENT_AT_ONCE = 64 * 1024
 DATE = len("2026-12-31")
 
 
@@ -258,15 +257,20 @@ def _read_id(field: str, text: str) -> UUID:
 async def verify_chain(who: Who, context: Ctx) -> Response:
     """Whether the whole chain is true. Open to everybody signed in, for it tells of no entry but
     the number of a bad one; what the seals say, `taskflow audit verify` knows."""
-    verification = Verification(audit_key(context.settings.secret))
     async with context.engine.connect() as db:
         # Before the chain, which only grows: texts written meanwhile must not look left over.
         last_texts = (await db.execute(LAST_TEXTS)).scalar() or 0
-    async with aclosing(stream_rows(context, CHAIN)) as chunks:
+    verification = await _verify(context, CHAIN)
+    return write_json(show_verdict(verification, verification.finish(last_texts)))
+
+
+async def _verify(context: Context, chain: Select[Any]) -> Verification:
+    verification = Verification(audit_key(context.settings.secret))
+    async with aclosing(stream_rows(context, chain)) as chunks:
         async for rows in chunks:
             if any(verification.take(*_read_link(row)) for row in rows):
                 break
-    return write_json(show_verdict(verification, verification.finish(last_texts)))
+    return verification
 
 
 def show_verdict(verification: Verification, fault: Fault | None) -> dict[str, Any]:
@@ -310,30 +314,46 @@ async def write_report(query: Annotated[ReportQuery, Query()], who: Who, context
     for field, given in (("from", query.since), ("to", query.until)):
         if given is None:
             raise invalid(field, "is required: a report covers a period")
-    if query.format not in FORMATS:
-        raise invalid("format", f"must be one of {', '.join(FORMATS)}: nothing else is offered")
+    if query.format != PDF and query.format not in FORMATS:
+        names = ", ".join((*FORMATS, PDF))
+        raise invalid("format", f"must be one of {names}: nothing else is offered")
     wanted = LIST.where(*_within(query, who)).order_by(ENTRY.seq)
     await _leave_trace(context, who, query)
-    # Whole before its first byte leaves: it never breaks off, no slow reader holds a connection.
-    file = SpooledTemporaryFile(IN_MEMORY)
+    file = open_file()
+    write = _write_pdf if query.format == PDF else _write_rows
+    return send_file(file, await write(file, query, who, context, wanted), f"audit.{query.format}")
+
+
+async def _write_rows(
+    file: IO[bytes], query: ReportQuery, who: Identity, context: Context, wanted: Select[Any]
+) -> str:
     report = FORMATS[query.format](file)
     async for rows in stream_rows(context, wanted):
         report.add([show_entry(row) for row in rows])
     report.end()
-    return _send(file, report.media_type, f"audit.{query.format}")
+    return report.media_type
 
 
-def _send(file: IO[bytes], media_type: str, name: str) -> Response:
-    length = file.tell()
-    file.seek(0)
-    headers = {
-        "Content-Disposition": f'attachment; filename="{name}"',
-        "Content-Length": str(length),
-    }
-    return StreamingResponse(_read_chunks(file), headers=headers, media_type=media_type)
+async def _write_pdf(
+    file: IO[bytes], query: ReportQuery, who: Identity, context: Context, wanted: Select[Any]
+) -> str:
+    """In threads, for a page takes a millisecond, and others wait."""
+    # Loaded here: its library is as large as the gateway.
+    from gateway.audit_pdf import Heading, PdfReport
+
+    report = PdfReport(file, Heading(*_head(query, who)))
+    async for rows in stream_rows(context, wanted):
+        await asyncio.to_thread(report.add, [show_entry(row) for row in rows])
+    last = report.last["seq"] if report.last else 0
+    await asyncio.to_thread(report.end, await _verify(context, CHAIN.where(ENTRY.seq <= last)))
+    return report.media_type
 
 
-def _read_chunks(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        while chunk := file.read(SENT_AT_ONCE):
-            yield chunk
+def _head(query: ReportQuery, who: Identity) -> tuple[str, str]:
+    """Whose entries, and of which time, in words that are the same each time."""
+    whose = f"of {who.user_id}" if AUDITORS.isdisjoint(who.roles) else "of everybody"
+    bounds = (
+        read_bound(field, given or "", who.timezone).astimezone(UTC).isoformat()
+        for field, given in (("from", query.since), ("to", query.until))
+    )
+    return whose, " until ".join(bounds)

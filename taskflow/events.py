@@ -422,6 +422,13 @@ class AccountUpdated(AccountFact, frozen=True, kw_only=True):
     event_type: str = "account_updated"
 
 
+class DataExported(AccountFact, frozen=True, kw_only=True):
+    """Everything that is kept of the person was read at once."""
+
+    type = "taskflow.account.data-exported.v1"
+    event_type: str = "data_exported"
+
+
 class AccountDeleted(AccountFact, frozen=True, kw_only=True):
     type = "taskflow.account.deleted.v1"
     event_type: str = "account_deleted"

@@ -44,7 +44,8 @@ ROWS = {
     " VALUES ('{id}', '{person}', 'email', '{mark}', '{at}')",
     "tasks": "(id, user_id, stream, title, notes, status, priority, tags, tag_keys, reminders,"
     " version, created_at, updated_at, created_by)"
-    " VALUES ('{id}', '{person}', '{id}', '{mark}', '', 'done', 'none', ARRAY['{mark}'], ARRAY['{mark}'], '[]', 1, '{at}', '{at}', '{person}')",
+    " VALUES ('{id}', '{person}', '{id}', '{mark}', '', 'done', 'none', ARRAY['{mark}'],"
+    " ARRAY['{mark}'], '[]', 1, '{at}', '{at}', '{person}')",
     "series": "(id, user_id, stream, version, recurrence, anchor, template, used, created_at)"
     " VALUES ('{id}', '{person}', '{id}', 1, '[]', '', '[\"{mark}\"]', 0, '{at}')",
     "occurrences": "(series_id, recurrence_id, task_id)"
