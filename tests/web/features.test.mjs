@@ -24,7 +24,7 @@ story("a search marks what the server found, stems and notes too, and keeps up w
   await until(async () => (await titles(page)).join() === found.items.map((task) => task.title).join(), "the server's answer, in its order")
   assert.equal(await page.locator("[data-task] b").count(), 0)
   await until(async () => page.url().includes("q=running"), "the address follows")
-  await page.goBack()
+  await page.locator("#search").press("Escape")
   await row(page, "Write to Ada").waitFor()
 })
 

@@ -6,7 +6,7 @@ import { BASE, PASSWORD, live, logIn } from "./browser.mjs"
 const require = createRequire(new URL("../../web/package.json", import.meta.url))
 const { chromium } = require("playwright-core")
 const TASKS = Number(process.env.TASKS ?? 10_000)
-const RUNS = 40
+const RUNS = Number(process.env.RUNS ?? 40)
 const WORDS = ["rent", "garden", "invoice", "train", "dentist", "report", "bicycle", "library", "talk", "oven", "letter", "window"]
 
 const browser = await chromium.launch({ executablePath: ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync), args: ["--headless", "--no-sandbox", "--disable-gpu"] })
@@ -166,8 +166,9 @@ function watchSearch(words) {
       document.addEventListener("input", (event) => {
         let first = 0
         const look = () => {
-          const rows = [...document.querySelectorAll("[data-task]")]
-          const fits = rows.length > 0 && rows.every((row) => words.every((word) => row.textContent.includes(word)))
+          // The server also finds what is nearly so: the first row is what was meant.
+          const row = document.querySelector("[data-task]")
+          const fits = row && words.every((word) => row.textContent.includes(word))
           const answered = fits && document.querySelector("#main [role=group][aria-busy=false]")
           requestAnimationFrame(() => {
             // The frame in which it was seen is on screen by now.
