@@ -555,22 +555,30 @@ def resolve_times(command: ResolveTimes, state: State, at: datetime) -> Decision
         return Decision(200)
     series = _series_of(stored.task, state)
     if series is None or series_in_zone(series, zone) == series:
-        return _resolve(command, [stored], series, zone, at)
+        return _resolve(command, state, [stored], (series, series), at)
     moved = series_in_zone(series, zone)
-    decision = _resolve(command, _open_of(series.id, state, but=""), moved, zone, at)
+    tasks = _open_of(series.id, state, but="")
+    decision = _resolve(command, state, tasks, (series, moved), at)
     return structs.replace(decision, series=[moved])
 
 
 def _resolve(
-    command: ResolveTimes, tasks: list[Stored], series: Series | None, zone: str, at: datetime
+    command: ResolveTimes,
+    state: State,
+    tasks: list[Stored],
+    series: tuple[Series | None, Series | None],
+    at: datetime,
 ) -> Decision:
-    decision = Decision(200)
+    """The facts about tasks of a series as it was and as it is."""
+    decision, zone, (former, series_now) = Decision(200), state.zones[command.user_id], series
     for stored in tasks:
         new = _in_zone(stored, zone, at)
-        changed = _changed(TaskUpdated, command, stored, new, series, at)
+        if former and series_now and new.recurrence == former.recurrence:
+            new = structs.replace(new, recurrence=series_now.recurrence)
+        changed = _changed(TaskUpdated, command, stored, new, series_now, at)
         decision.facts += changed.facts
-        if not changed.facts and (series is not None or new.timezone is None):
-            fact = _fact(TaskUpdated, command, {}, new, series, at)
+        if not changed.facts and (series_now is not None or new.timezone is None):
+            fact = _fact(TaskUpdated, command, {}, new, series_now, at)
             decision.replanned.append(structs.replace(fact, stream=stored.stream))
     return decision
 

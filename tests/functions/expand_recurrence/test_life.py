@@ -105,9 +105,12 @@ class Life(RuleBasedStateMachine):
         span = timedelta(days=days, hours=1)
         due: datetime | date = (task.due_at or task.due_on or date.min) + span
         field = "due_at" if task.due_at else "due_on"
-        if scope == "this" or days < 0:
-            # A series that moves back keeps its place, so that nothing before it comes again.
+        if scope == "this":
             self.world.touched.add(task_id)
+        elif days < 0:
+            # A series that moves back keeps its place, so that nothing before it comes again; what
+            # it made before stays.
+            self.world.touched |= {one.task.id for one in self.world.existing()}
         self.change(task_id, scope, **{field: due.isoformat()})
 
     def change(self, task_id: str, scope: str, **fields: Any) -> None:

@@ -152,6 +152,7 @@ async def test_t4_a_series_moves_whole(open_worker: OpenWorker, owner: Owner, us
 
     (fact,) = facts(emitted, TaskUpdated)
     assert (fact.task_data.due_at, fact.task_data.recurrence_id) == (IN_TOKYO, WALL)
+    assert fact.task_data.recurrence == fact.series.recurrence
     series = await owner.fetchrow("SELECT * FROM series WHERE id = $1", series_id)
     assert series is not None
     assert (series["timezone"], series["version"], series["anchor"]) == (TOKYO, 1, WALL)
