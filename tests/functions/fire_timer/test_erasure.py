@@ -42,6 +42,8 @@ ROWS = {
     " VALUES ('{id}', '{person}', '{mark}', ARRAY['read'], '{person}', '{at}')",
     "channels": "(id, user_id, kind, address, created_at)"
     " VALUES ('{id}', '{person}', 'email', '{mark}', '{at}')",
+    "views": "(id, user_id, name, name_key, query, position, created_at, updated_at)"
+    " VALUES ('{id}', '{person}', '{mark}', '{mark}', '[]', 1, '{at}', '{at}')",
     "tasks": "(id, user_id, stream, title, notes, status, priority, tags, tag_keys, reminders,"
     " version, created_at, updated_at, created_by)"
     " VALUES ('{id}', '{person}', '{id}', '{mark}', '', 'done', 'none', ARRAY['{mark}'],"
@@ -154,4 +156,10 @@ async def test_the_account_goes_a_day_after_what_is_found_by_it(
 
     await ticks_until_night(owner, open_clock)
     # With what its deletion takes along.
-    assert set(await find(owner, ann)) == {"users", "api_tokens", "channels", "audit_entries"}
+    assert set(await find(owner, ann)) == {
+        "users",
+        "api_tokens",
+        "channels",
+        "views",
+        "audit_entries",
+    }
