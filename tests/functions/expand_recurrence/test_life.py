@@ -1,5 +1,6 @@
 """Whatever people do to a series, in whatever order and however often it is delivered."""
 
+import os
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -165,8 +166,16 @@ class Life(RuleBasedStateMachine):
 TestLife = Life.TestCase
 # Shrinking a failure takes minutes: print what was found instead.
 PHASES = (Phase.explicit, Phase.generate)
+# The suite lives the same lives each time, so that a failure is its change's; EXAMPLES=1000 looks
+# for others.
+EXAMPLES = os.environ.get("EXAMPLES")
 TestLife.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, phases=PHASES, database=None
+    max_examples=int(EXAMPLES or 60),
+    stateful_step_count=25,
+    deadline=None,
+    phases=PHASES,
+    database=None,
+    derandomize=EXAMPLES is None,
 )
 
 
