@@ -112,6 +112,7 @@ class Life(RuleBasedStateMachine):
             # A series that moves back keeps its place, so that nothing before it comes again; what
             # it made before stays.
             self.world.touched |= {one.task.id for one in self.world.existing()}
+            self.world.moved_back = self.world.now
         self.change(task_id, scope, **{field: due.isoformat()})
 
     def change(self, task_id: str, scope: str, **fields: Any) -> None:
