@@ -47,7 +47,7 @@ class World:
         self.born: list[Event[CreateOccurrence]] = []
         self.superseded: set[str] = set()
         self.touched: set[str] = set()
-        self.moved_back = START
+        self.moved_back, self.kept_place = START, ""
         self.held: list[Event[Any]] | None = None
 
     def begin(self, recurrence: dict[str, Any], **due: Any) -> str:
@@ -204,11 +204,11 @@ def check_not_lost(world: World, series: Series, existing: list[Stored]) -> None
         assert left, "nothing follows what ended"
         assert any(world.timers_of(one.task.id) for one in left), "nobody will wake the series"
     if series.recurrence.missed == "keep_all":
-        # A part that was split off has some of them. A series that moved back keeps its place: its
-        # oldest one has the name that it had, and nothing of before it, or of before the move,
-        # comes again.
+        # A part that was split off has some of them. A series that moved back keeps its place: the
+        # task that it starts with has the name that it had, and nothing of before that name, or of
+        # before the move, comes again.
         made = {one.task.recurrence_id for one in world.existing()}
-        oldest = existing[0].task.recurrence_id or ""
+        oldest = max(existing[0].task.recurrence_id or "", world.kept_place)
         for one in _dates_until(series, world.now):
             missed = one.due_at is not None and one.due_at > max(
                 series.created_at, world.moved_back
