@@ -616,6 +616,18 @@ def test_an_added_date_after_the_end_is_changed_as_what_follows(
         assert dates == [task.recurrence_id, "2026-12-24T18:00:00"]
 
 
+def test_what_is_reopened_after_the_end_of_its_part_is_changed_alone() -> None:
+    """It was done when its series was split before it, and stayed with the first part."""
+    state, ids = weekly()
+    run(state, complete(USER, ids[2]), update(USER, ids[1], "following", title="Later"))
+    left = state.series[TASK].recurrence
+    run(state, act(ReopenTask, ids[2]))
+    task = shown(run(state, update(USER, ids[2], "following", title="Alone")))
+    dates = iterate_occurrences(state.series[task.series_id or ""].dates)
+    assert [one.recurrence_id for one in dates] == [RID[2]]
+    assert state.series[TASK].recurrence == left
+
+
 def test_what_a_new_rule_removed_it_may_make_again() -> None:
     """Nobody deleted the third occurrence: only the old rule's copy of it went."""
     state, ids = weekly()
