@@ -87,8 +87,11 @@ def follow_facts(
 def _note_occurrence(fact: TaskFact, effects: Effects) -> None:
     task = fact.task_data
     if task.series_id and task.recurrence_id:
-        key = (task.series_id, task.recurrence_id)
-        effects.ended[key] = Ended(task.id, _how_ended(fact), fact.timestamp)
+        key, how = (task.series_id, task.recurrence_id), _how_ended(fact)
+        ended = Ended(task.id, how, fact.timestamp)
+        # The task that a new rule stands on may have taken the date of one that goes.
+        if how != "superseded" or effects.ended.get(key, ended).task_id == task.id:
+            effects.ended[key] = ended
 
 
 def _how_ended(fact: TaskFact) -> str | None:

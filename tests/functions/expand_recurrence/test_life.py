@@ -117,7 +117,11 @@ class Life(RuleBasedStateMachine):
         made = {one.task.id for one in self.world.existing()}
         name = self.world.state.tasks[task_id].task.recurrence_id or ""
         self.change(task_id, scope, **fields)
-        if scope != "this" and write_due(self.world.state.tasks[task_id].task) < name:
+        moved = self.world.state.tasks[task_id].task
+        there = [one.task.recurrence_id for one in self.world.existing(moved.series_id)]
+        if there.count(moved.recurrence_id) > 1:
+            self.world.landed.add(task_id)
+        if scope != "this" and write_due(moved) < name:
             self.world.touched |= made
             self.world.moved_back = self.world.now
             self.world.kept_place = max(self.world.kept_place, name)
