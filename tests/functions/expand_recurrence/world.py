@@ -195,10 +195,11 @@ def check_not_lost(world: World, series: Series, existing: list[Stored]) -> None
     last = existing[-1]
     name = max(last.task.recurrence_id or "", series.anchor)
     coming = next_occurrence(series.dates, name)
-    if series.recurrence.missed == "skip_to_next":
-        # What passed while nobody looked is skipped, even if nothing comes after it.
-        while coming and _is_due(coming, world.now):
-            coming = next_occurrence(series.dates, coming.recurrence_id)
+    # What passed while nobody looked is skipped, even if nothing comes after it; and what lies
+    # before the creation of a series was never missed.
+    skips = series.recurrence.missed == "skip_to_next"
+    while coming and _is_due(coming, world.now if skips else series.created_at):
+        coming = next_occurrence(series.dates, coming.recurrence_id)
     # Of a series that was split, the newest one may stand in the part that follows.
     others = [one for one in world.state.series.values() if one.id != series.id]
     if coming is not None and not any(one.anchor > name for one in others):
@@ -209,8 +210,9 @@ def check_not_lost(world: World, series: Series, existing: list[Stored]) -> None
     if series.recurrence.missed == "keep_all":
         # A part that was split off has some of them. A series that moved back keeps its place: the
         # task that it starts with has the name that it had, and nothing of before that name, or of
-        # before the move, comes again.
+        # before the move, comes again. One that moved on with its series was made where it left.
         made = {one.task.recurrence_id for one in world.existing()}
+        made |= {name for _, name in world.state.occurrences}
         oldest = max(existing[0].task.recurrence_id or "", world.kept_place)
         for one in _dates_until(series, world.now):
             missed = one.due_at is not None and one.due_at > max(
