@@ -241,11 +241,14 @@ def create_occurrence(command: CreateOccurrence, state: State, at: datetime) -> 
 
 
 def _pass_ended(command: CreateOccurrence, series: Series, state: State) -> CreateOccurrence:
-    """The same command, or about the first later occurrence that has not ended: what followed one
-    that ended early may have gone with an older rule."""
+    """The same command, or about the first later occurrence that has not ended, nor left for
+    another date: what followed one that ended early may have gone with an older rule."""
 
     def ended(recurrence_id: str) -> bool:
-        return _has_ended(state.occurrences.get((series.id, recurrence_id), ""), state)
+        key = (series.id, recurrence_id)
+        stored = state.tasks.get(state.occurrences.get(key, ""))
+        left = stored and (stored.task.series_id, stored.task.recurrence_id) != key
+        return bool(left) or _has_ended(state.occurrences.get(key, ""), state)
 
     here = command.recurrence_id
     if series.recurrence.repeat_from == "completion" or not ended(here):

@@ -628,6 +628,15 @@ def test_what_is_reopened_after_the_end_of_its_part_is_changed_alone() -> None:
     assert state.series[TASK].recurrence == left
 
 
+def test_a_series_goes_on_past_what_left_it() -> None:
+    """The second left with a split; the part before it then repeats again."""
+    state, ids = weekly(2)
+    run(state, update(USER, ids[1], "following", due_at="2026-12-16T09:00:00Z"))
+    run(state, update(USER, TASK, "following", recurrence=MONDAYS))
+    (fact,) = run(state, born(state.series[TASK], RID[1], DUE)).facts
+    assert fact.task_data.recurrence_id == RID[2]
+
+
 def test_what_a_new_rule_removed_it_may_make_again() -> None:
     """Nobody deleted the third occurrence: only the old rule's copy of it went."""
     state, ids = weekly()
