@@ -124,9 +124,9 @@ def _follow_plan(
             payloads += _about(ReminderScheduled, timer.payload, born_late=late)
         if not late or (name not in then and _fires_late(fact, timer.payload)):
             effects.cancelled.discard(name)
-            event = new_event(
-                timer.payload, id=name, source=SOURCE, time=timer.due_at, cause=command
-            )
+            # Never before its cause, or what follows would be refused as too old.
+            time = max(timer.due_at, fact.timestamp)
+            event = new_event(timer.payload, id=name, source=SOURCE, time=time, cause=command)
             effects.timers[name] = (timer, event)
     return payloads
 

@@ -232,3 +232,9 @@ def test_r9_a_change_reaches_future_untouched_occurrences_once() -> None:
     world.pass_time(timedelta(days=9))
     names = [(task.recurrence_id or "")[:10] for task in world.open()]
     assert names == [*kept, "2026-12-08"], "and the new rule makes its own, once"
+
+
+def test_a_series_that_began_long_ago_goes_on() -> None:
+    world = World()
+    world.begin({"frequency": "daily"}, due_at="2026-09-01T10:00:00")
+    assert [(task.recurrence_id or "")[:10] for task in world.open()][1:] == ["2026-12-01"]
