@@ -40,8 +40,9 @@ from taskflow.occurrences import (
     count_before,
     end_before,
     find_occurrence,
+    has_ended,
     iterate_occurrences,
-    next_occurrence,
+    only_once,
     split_count,
 )
 from taskflow.read_task import (
@@ -53,7 +54,7 @@ from taskflow.read_task import (
     write_due,
 )
 from taskflow.read_times import local_due
-from taskflow.recurrence import Recurrence, read_recurrence
+from taskflow.recurrence import Recurrence
 from taskflow.rule import InvalidRecurrence
 from taskflow.task import Reminder, Series, Status, Task
 from taskflow.wall_clock import lead_of, place_start, resolve_task, series_in_zone
@@ -240,11 +241,14 @@ def create_occurrence(command: CreateOccurrence, state: State, at: datetime) -> 
 
 
 def _pass_ended(command: CreateOccurrence, series: Series, state: State) -> CreateOccurrence:
-    """The same command, or about the first later occurrence that has not ended: what followed one
-    that ended early may have gone with an older rule."""
+    """The same command, or about the first later occurrence that has not ended, nor left for
+    another date: what followed one that ended early may have gone with an older rule."""
 
     def ended(recurrence_id: str) -> bool:
-        return _has_ended(state.occurrences.get((series.id, recurrence_id), ""), state)
+        key = (series.id, recurrence_id)
+        stored = state.tasks.get(state.occurrences.get(key, ""))
+        left = stored and (stored.task.series_id, stored.task.recurrence_id) != key
+        return bool(left) or _has_ended(state.occurrences.get(key, ""), state)
 
     here = command.recurrence_id
     if series.recurrence.repeat_from == "completion" or not ended(here):
@@ -321,7 +325,7 @@ def _restate(
     """The rule or the content of a series from this occurrence on; what is finished stays."""
     if new.recurrence is None:
         return _end_series(command, state, series, new, at)
-    split = command.scope == "following" and new.recurrence_id != series.anchor
+    split = command.scope == "following" and not _is_first(state.tasks[new.id].task, series)
     if not split and not DATES & command.changes.given().keys():
         return _change_content(command, state, series, new, at)
     followed, changed = _follow_series(command, state, series, new, split=split)
@@ -336,6 +340,12 @@ def _restate(
     facts = [*decision.facts, *others]
     state.occurrences[followed.id, new.recurrence_id or ""] = new.id
     return Decision(200, decision.task, facts, [followed, *changed])
+
+
+def _is_first(task: Task, series: Series) -> bool:
+    """Whether nothing of the series lies before this task. Where one that moved back starts, its
+    task has kept the name of before."""
+    return (task.recurrence_id or "") <= series.anchor or write_due(task) == series.anchor
 
 
 DATES = {"recurrence", "due_at", "due_on", "timezone", "floating"}
@@ -357,11 +367,14 @@ def _state_again(
 def _change_content(
     command: UpdateTask, state: State, series: Series, new: Task, at: datetime
 ) -> Decision:
-    """The dates stay, so every open occurrence does, with the new content where it had the old."""
+    """The dates stay, so every open occurrence that is meant does, with the new content where it
+    had the old."""
     followed = structs.replace(series, **_content_of(command, series, new))
     decision = _changed(TaskUpdated, command, state.tasks[new.id], new, followed, at)
     facts = list(decision.facts)
-    for stored in _open_of(series.id, state, but=new.id):
+    later = command.scope == "following"
+    others = _later_of(command, series, state) if later else _open_of(series.id, state, but=new.id)
+    for stored in others:
         changed = _take_content(stored.task, series, followed)
         facts += _changed(TaskUpdated, command, stored, changed, followed, at).facts
     return Decision(200, decision.task, facts, [followed])
@@ -392,15 +405,9 @@ def _follow_series(
     command: UpdateTask, state: State, series: Series, new: Task, *, split: bool
 ) -> tuple[Series, list[Series]]:
     """The series from here on, and the one that a split leaves behind."""
-    given = command.changes.given().keys()
-    here, recurrence = new.recurrence_id or "", new.recurrence or series.recurrence
+    given, here = command.changes.given().keys(), new.recurrence_id or ""
     try:
-        if not DATES & given:
-            recurrence = begin_at(series.recurrence, here)
-        elif "recurrence" not in given:
-            recurrence = move_rule(new) or recurrence
-        if "recurrence" not in given:
-            recurrence = split_count(recurrence, _used_before(here, series, state))
+        recurrence = _rule_from(command, state, series, new, split=split)
         ended = end_before(series.dates, here) if split else recurrence
         if split:
             recurrence = _leave_out_ended(recurrence, here, series, state)
@@ -420,6 +427,20 @@ def _follow_series(
     )
     left = structs.replace(series, recurrence=ended, version=series.version + 1)
     return followed, [left] if split else []
+
+
+def _rule_from(
+    command: UpdateTask, state: State, series: Series, new: Task, *, split: bool
+) -> Recurrence:
+    """The rule from an occurrence on: as it is asked for, or what is left of the old one."""
+    given, here = command.changes.given().keys(), new.recurrence_id or ""
+    recurrence = new.recurrence or series.recurrence
+    if "recurrence" in given:
+        return recurrence
+    if split and has_ended(series.dates, here):
+        return begin_at(only_once(series.recurrence), write_due(new) if DATES & given else here)
+    moved = move_rule(new) if DATES & given else begin_at(series.recurrence, here)
+    return split_count(moved or recurrence, _used_before(here, series, state))
 
 
 def _leave_out_ended(
@@ -443,10 +464,9 @@ def _anchor_from(recurrence_id: str, series: Series) -> str:
     """Where the same dates go on from: not from one that was added, or that an older rule made,
     for those have times of their own."""
     before = datetime.fromisoformat(recurrence_id) - timedelta(seconds=1)
-    following = next(iterate_occurrences(series.dates, after=before), None)
-    if following is not None and following.recurrence_id in series.recurrence.rdates:
-        following = next_occurrence(series.dates, following.recurrence_id)
-    return following.recurrence_id if following else recurrence_id
+    coming = (one.recurrence_id for one in iterate_occurrences(series.dates, after=before))
+    added = series.recurrence.rdates
+    return next((one for one in coming if one not in added), recurrence_id)
 
 
 def _used_before(recurrence_id: str, series: Series, state: State) -> int:
@@ -514,13 +534,14 @@ def _end_series(
 
 def _cut(series: Series, recurrence_id: str) -> Series:
     """The series without this occurrence and what would follow, so that whatever still ends in it
-    makes nothing more; its first occurrence always stays."""
+    makes nothing more."""
     dates = series.dates
     if recurrence_id > series.anchor:
         recurrence = end_before(dates, recurrence_id)
     else:
-        once = {"rule": "FREQ=DAILY;COUNT=1", "repeat_from": series.recurrence.repeat_from}
-        recurrence = read_recurrence(once, dates.anchor, dates.timezone)
+        # Where it moved back, what is done before its start would ask for that date.
+        once = only_once(series.recurrence)
+        recurrence = structs.replace(once, exdates=[series.anchor], rdates=[])
     return structs.replace(series, recurrence=recurrence, version=series.version + 1)
 
 
@@ -669,7 +690,8 @@ def delete_task(command: DeleteTask, state: State, at: datetime) -> Decision:
         or (one.task.recurrence_id or "") > (stored.task.recurrence_id or "")
     ]
     facts: list[TaskFact] = [_delete(command, one, None, at) for one in (stored, *others)]
-    here = stored.task.recurrence_id if command.scope == "following" else None
+    split = command.scope == "following" and not _is_first(stored.task, series)
+    here = stored.task.recurrence_id if split else None
     return Decision(204, None, facts, [_cut(series, here or series.anchor)])
 
 

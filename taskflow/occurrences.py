@@ -313,21 +313,50 @@ def begin_at(recurrence: Recurrence, recurrence_id: str) -> Recurrence:
     )
 
 
+def only_once(recurrence: Recurrence) -> Recurrence:
+    """The recurrence that adds nothing to its first date but the added ones."""
+    return msgspec.structs.replace(
+        recurrence,
+        rule="FREQ=DAILY;COUNT=1",
+        frequency="daily",
+        interval=1,
+        weekdays=None,
+        until=None,
+        count=1,
+    )
+
+
+def has_ended(series: Series, recurrence_id: str) -> bool:
+    """Whether the rule makes nothing at a name or later, as when that is an added date."""
+    start = read_start(series.anchor, series.timezone)
+    rule = parse_rule(series.recurrence.rule, start)
+    if not _is_within(find_occurrence(series, recurrence_id), rule.until):
+        return True
+    counts = rule.count is not None and series.recurrence.repeat_from == "due"
+    return counts and count_before(series, recurrence_id) == rule.count
+
+
 def end_before(series: Series, recurrence_id: str) -> Recurrence:
     """The recurrence of what comes before an occurrence: it ends a second (all day: a day) before,
-    without a count. Raises InvalidRecurrence if nothing comes before."""
+    without a count; or as it did, if that is earlier. Raises InvalidRecurrence if nothing comes
+    before."""
     start = read_start(series.anchor, series.timezone)
     local = datetime.fromisoformat(recurrence_id)
     if local <= start.local:
         raise InvalidRecurrence("until", "nothing comes before the first: change the whole series")
-    second = timedelta(seconds=1)
-    until = (local - second).date() if start.all_day else start.to_due(local)[0] - second
-    rule = re.sub(r";(COUNT|UNTIL)=[^;]*", "", series.recurrence.rule)
-    return msgspec.structs.replace(
+    before = msgspec.structs.replace(
         series.recurrence,
-        rule=f"{rule};UNTIL={write_until(until)}",
-        until=show_until(until, start) if series.recurrence.frequency else None,
-        count=None,
         exdates=[one for one in series.recurrence.exdates if one < recurrence_id],
         rdates=[one for one in series.recurrence.rdates if one < recurrence_id],
+    )
+    if has_ended(series, recurrence_id):
+        return before
+    second = timedelta(seconds=1)
+    until = (local - second).date() if start.all_day else start.to_due(local)[0] - second
+    rule = re.sub(r";(COUNT|UNTIL)=[^;]*", "", before.rule)
+    return msgspec.structs.replace(
+        before,
+        rule=f"{rule};UNTIL={write_until(until)}",
+        until=show_until(until, start) if before.frequency else None,
+        count=None,
     )

@@ -87,8 +87,11 @@ def follow_facts(
 def _note_occurrence(fact: TaskFact, effects: Effects) -> None:
     task = fact.task_data
     if task.series_id and task.recurrence_id:
-        key = (task.series_id, task.recurrence_id)
-        effects.ended[key] = Ended(task.id, _how_ended(fact), fact.timestamp)
+        key, how = (task.series_id, task.recurrence_id), _how_ended(fact)
+        ended = Ended(task.id, how, fact.timestamp)
+        # The task that a new rule stands on may have taken the date of one that goes.
+        if how != "superseded" or effects.ended.get(key, ended).task_id == task.id:
+            effects.ended[key] = ended
 
 
 def _how_ended(fact: TaskFact) -> str | None:
@@ -121,9 +124,9 @@ def _follow_plan(
             payloads += _about(ReminderScheduled, timer.payload, born_late=late)
         if not late or (name not in then and _fires_late(fact, timer.payload)):
             effects.cancelled.discard(name)
-            event = new_event(
-                timer.payload, id=name, source=SOURCE, time=timer.due_at, cause=command
-            )
+            # Never before its cause, or what follows would be refused as too old.
+            time = max(timer.due_at, fact.timestamp)
+            event = new_event(timer.payload, id=name, source=SOURCE, time=time, cause=command)
             effects.timers[name] = (timer, event)
     return payloads
 

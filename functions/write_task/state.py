@@ -117,12 +117,13 @@ ON CONFLICT (id) DO UPDATE SET
     floating = excluded.floating, lead = excluded.lead
 """
 
+# An open task that moved with its series to the date of another one stands there now.
 PUT_OCCURRENCES = """
 INSERT INTO occurrences (series_id, recurrence_id, task_id, ended_how, ended_at)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::timestamptz[])
 ON CONFLICT (series_id, recurrence_id) DO UPDATE SET
-    ended_how = excluded.ended_how, ended_at = excluded.ended_at
-WHERE occurrences.task_id = excluded.task_id
+    task_id = excluded.task_id, ended_how = excluded.ended_how, ended_at = excluded.ended_at
+WHERE occurrences.task_id = excluded.task_id OR excluded.ended_how IS NULL
 """
 
 CANCEL_TIMERS = "DELETE FROM timers WHERE id = ANY($1::uuid[])"

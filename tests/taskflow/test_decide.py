@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -27,7 +28,7 @@ from taskflow.events import (
     UpdateTask,
     derive_id,
 )
-from taskflow.occurrences import next_occurrence
+from taskflow.occurrences import iterate_occurrences, next_occurrence
 from taskflow.task import Series, Task
 from tests.functions.commands import NOW, complete, create, make_command, update
 
@@ -568,6 +569,72 @@ def test_a_series_that_moves_back_keeps_its_place() -> None:
     moved = run(state, update(USER, ids[1], "all", due_at="2026-12-08T11:00:00"))
     assert shown(moved).recurrence_id == RID[1]
     assert state.series[TASK].anchor == "2026-12-08T11:00:00"
+
+
+BIWEEKLY = {"recurrence": {"frequency": "weekly", "interval": 2}}
+
+
+@pytest.mark.parametrize("change", [{"title": "x"}, BIWEEKLY, {"due_at": "2026-12-09T11:00:00"}])
+def test_a_series_that_moved_back_is_not_split_where_it_starts(change: dict[str, Any]) -> None:
+    """Or the part before would make a date of its own, beside the task that stands there."""
+    state, ids = weekly(2)
+    run(state, complete(USER, ids[0]), update(USER, ids[1], "all", due_at="2026-12-08T11:00:00"))
+    task = shown(run(state, update(USER, ids[1], "following", **change)))
+    assert (task.series_id, state.series.keys()) == (TASK, {TASK})
+
+
+def test_a_series_that_moved_back_ends_where_it_starts() -> None:
+    state, ids = weekly(2)
+    run(state, complete(USER, ids[0]), update(USER, ids[1], "all", due_at="2026-12-08T11:00:00"))
+    run(state, act(DeleteTask, ids[1], scope="following"))
+    assert next_occurrence(state.series[TASK].dates, RID[0]) is None
+
+
+@pytest.mark.parametrize("change", [{"title": "x"}, BIWEEKLY])
+def test_what_lies_before_a_series_is_changed_with_what_follows(change: dict[str, Any]) -> None:
+    """The first stays where it was while the series moves on from the second."""
+    state, ids = weekly(2)
+    run(state, update(USER, ids[1], "all", due_at="2026-12-16T11:00:00"))
+    task = shown(run(state, update(USER, ids[0], "following", **change)))
+    assert (task.series_id, state.series.keys()) == (TASK, {TASK})
+
+
+@pytest.mark.parametrize("change", [{"title": "x"}, {"due_at": "2026-12-23T11:00:00"}, BIWEEKLY])
+@pytest.mark.parametrize("end", [{"until": "2026-12-15"}, {"count": 2}])
+def test_an_added_date_after_the_end_is_changed_as_what_follows(
+    end: dict[str, Any], change: dict[str, Any]
+) -> None:
+    """Nothing of the rule is left there, and what came before ends as it did."""
+    added = {"rdates": ["2026-12-22T18:00:00", "2026-12-24T18:00:00"]}
+    state, _ = weekly(1, recurrence=MONDAYS | end | added)
+    here = born(state.series[TASK], "2026-12-22T18:00:00", "2026-12-22T17:00:00Z")
+    task = shown(run(state, here, update(USER, here.task_id, "following", **change)))
+    left, followed = state.series[TASK], state.series[task.series_id or ""]
+    assert [one.recurrence_id for one in iterate_occurrences(left.dates)] == RID[:2]
+    dates = [one.recurrence_id for one in islice(iterate_occurrences(followed.dates), 2)]
+    if change is not BIWEEKLY:
+        assert dates == [task.recurrence_id, "2026-12-24T18:00:00"]
+
+
+def test_what_is_reopened_after_the_end_of_its_part_is_changed_alone() -> None:
+    """It was done when its series was split before it, and stayed with the first part."""
+    state, ids = weekly()
+    run(state, complete(USER, ids[2]), update(USER, ids[1], "following", title="Later"))
+    left = state.series[TASK].recurrence
+    run(state, act(ReopenTask, ids[2]))
+    task = shown(run(state, update(USER, ids[2], "following", title="Alone")))
+    dates = iterate_occurrences(state.series[task.series_id or ""].dates)
+    assert [one.recurrence_id for one in dates] == [RID[2]]
+    assert state.series[TASK].recurrence == left
+
+
+def test_a_series_goes_on_past_what_left_it() -> None:
+    """The second left with a split; the part before it then repeats again."""
+    state, ids = weekly(2)
+    run(state, update(USER, ids[1], "following", due_at="2026-12-16T09:00:00Z"))
+    run(state, update(USER, TASK, "following", recurrence=MONDAYS))
+    (fact,) = run(state, born(state.series[TASK], RID[1], DUE)).facts
+    assert fact.task_data.recurrence_id == RID[2]
 
 
 def test_what_a_new_rule_removed_it_may_make_again() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from taskflow.events import CancelTask, DeleteTask, ReopenTask, SkipOccurrence
+from taskflow.read_task import write_due
 from tests.functions.commands import complete, make_command, send, update
 from tests.functions.expand_recurrence.world import World, check
 
@@ -108,12 +109,22 @@ class Life(RuleBasedStateMachine):
         field = "due_at" if task.due_at else "due_on"
         if scope == "this":
             self.world.touched.add(task_id)
-        elif days < 0:
-            # A series that moves back keeps its place, so that nothing before it comes again; what
-            # it made before stays.
-            self.world.touched |= {one.task.id for one in self.world.existing()}
+        self.change_dates(task_id, scope, **{field: due.isoformat()})
+
+    def change_dates(self, task_id: str, scope: str, **fields: Any) -> None:
+        """A series that moves back, or that starts anew where one alone was moved back, keeps its
+        place, so that nothing before it comes again; what it made before stays."""
+        made = {one.task.id for one in self.world.existing()}
+        name = self.world.state.tasks[task_id].task.recurrence_id or ""
+        self.change(task_id, scope, **fields)
+        moved = self.world.state.tasks[task_id].task
+        there = [one.task.recurrence_id for one in self.world.existing(moved.series_id)]
+        if there.count(moved.recurrence_id) > 1:
+            self.world.landed.add(task_id)
+        if scope != "this" and write_due(moved) < name:
+            self.world.touched |= made
             self.world.moved_back = self.world.now
-        self.change(task_id, scope, **{field: due.isoformat()})
+            self.world.kept_place = max(self.world.kept_place, name)
 
     def change(self, task_id: str, scope: str, **fields: Any) -> None:
         self.world.do(update(self.world.user_id, task_id, scope, **fields))
@@ -136,7 +147,7 @@ class Life(RuleBasedStateMachine):
     def change_rule(self, place: int, scope: str, given: dict[str, Any], missed: str) -> None:
         task_id = self.pick(place)
         if task_id:
-            self.change(task_id, scope, recurrence=given | {"missed": missed})
+            self.change_dates(task_id, scope, recurrence=given | {"missed": missed})
 
     @rule(zone=st.sampled_from(["Asia/Tokyo", "America/New_York", "Pacific/Kiritimati"]))
     def travel(self, zone: str) -> None:
@@ -221,3 +232,9 @@ def test_r9_a_change_reaches_future_untouched_occurrences_once() -> None:
     world.pass_time(timedelta(days=9))
     names = [(task.recurrence_id or "")[:10] for task in world.open()]
     assert names == [*kept, "2026-12-08"], "and the new rule makes its own, once"
+
+
+def test_a_series_that_began_long_ago_goes_on() -> None:
+    world = World()
+    world.begin({"frequency": "daily"}, due_at="2026-09-01T10:00:00")
+    assert [(task.recurrence_id or "")[:10] for task in world.open()][1:] == ["2026-12-01"]

@@ -47,7 +47,8 @@ class World:
         self.born: list[Event[CreateOccurrence]] = []
         self.superseded: set[str] = set()
         self.touched: set[str] = set()
-        self.moved_back = START
+        self.landed: set[str] = set()
+        self.moved_back, self.kept_place = START, ""
         self.held: list[Event[Any]] | None = None
 
     def begin(self, recurrence: dict[str, Any], **due: Any) -> str:
@@ -146,7 +147,9 @@ class World:
 
 def check(world: World) -> None:
     """Nothing is doubled, nothing drifts, nothing is lost."""
-    names = [(one.task.series_id, one.task.recurrence_id) for one in world.existing()]
+    # A person may move a series onto the date of one that is done, or was moved alone.
+    others = [one.task for one in world.existing() if one.task.id not in world.landed]
+    names = [(task.series_id, task.recurrence_id) for task in others]
     assert len(names) == len(set(names)), "an occurrence exists twice"
     for series in world.state.series.values():
         if series.recurrence.repeat_from == "due":
@@ -192,10 +195,11 @@ def check_not_lost(world: World, series: Series, existing: list[Stored]) -> None
     last = existing[-1]
     name = max(last.task.recurrence_id or "", series.anchor)
     coming = next_occurrence(series.dates, name)
-    if series.recurrence.missed == "skip_to_next":
-        # What passed while nobody looked is skipped, even if nothing comes after it.
-        while coming and _is_due(coming, world.now):
-            coming = next_occurrence(series.dates, coming.recurrence_id)
+    # What passed while nobody looked is skipped, even if nothing comes after it; and what lies
+    # before the creation of a series was never missed.
+    skips = series.recurrence.missed == "skip_to_next"
+    while coming and _is_due(coming, world.now if skips else series.created_at):
+        coming = next_occurrence(series.dates, coming.recurrence_id)
     # Of a series that was split, the newest one may stand in the part that follows.
     others = [one for one in world.state.series.values() if one.id != series.id]
     if coming is not None and not any(one.anchor > name for one in others):
@@ -204,11 +208,12 @@ def check_not_lost(world: World, series: Series, existing: list[Stored]) -> None
         assert left, "nothing follows what ended"
         assert any(world.timers_of(one.task.id) for one in left), "nobody will wake the series"
     if series.recurrence.missed == "keep_all":
-        # A part that was split off has some of them. A series that moved back keeps its place: its
-        # oldest one has the name that it had, and nothing of before it, or of before the move,
-        # comes again.
+        # A part that was split off has some of them. A series that moved back keeps its place: the
+        # task that it starts with has the name that it had, and nothing of before that name, or of
+        # before the move, comes again. One that moved on with its series was made where it left.
         made = {one.task.recurrence_id for one in world.existing()}
-        oldest = existing[0].task.recurrence_id or ""
+        made |= {name for _, name in world.state.occurrences}
+        oldest = max(existing[0].task.recurrence_id or "", world.kept_place)
         for one in _dates_until(series, world.now):
             missed = one.due_at is not None and one.due_at > max(
                 series.created_at, world.moved_back

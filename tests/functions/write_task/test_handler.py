@@ -15,6 +15,7 @@ from functions.write_task.main import main
 from taskflow.events import (
     CancelTask,
     Command,
+    CreateOccurrence,
     DeleteTask,
     Event,
     Operation,
@@ -23,6 +24,7 @@ from taskflow.events import (
     SnoozeTask,
     WriteTasks,
     encode,
+    occurrence_id,
 )
 from tests.functions.commands import (
     NOW,
@@ -497,6 +499,43 @@ async def test_occurrences_note_how_they_ended(
     assert {row["ended_at"] for row in rows} == {passed}
     await deliver(worker, send(make_command(ReopenTask, user_id, await done_task(owner))))
     assert await owner.fetchval("SELECT count(*) FROM occurrences WHERE ended_at IS NULL") == 1
+
+
+async def test_who_moves_to_a_date_takes_it_from_who_went_with_the_old_rule(
+    open_worker: OpenWorker, owner: Owner, user_id: str
+) -> None:
+    """Or the date would be made again beside it, once an earlier occurrence ends."""
+    worker = open_worker(main)
+    first = create(user_id, due_at=DUE, recurrence={"frequency": "daily"})
+    await deliver(worker, send(first))
+    made = [born(user_id, first.task_id, day) for day in ("2027-01-01", "2027-01-02")]
+    for one in made:
+        await deliver(worker, send(one))
+    moved = update(user_id, made[0].task_id, "all", due_at="2027-01-02T09:00:00Z")
+    await deliver(worker, send(moved))
+    rows = await owner.fetch(NOTED + "AND recurrence_id > '2027-01-02'", first.task_id)
+    assert [tuple(row) for row in rows] == [(made[0].task_id, None)]
+    again = send(structs.replace(made[1], series_version=2))
+    await deliver(worker, again)
+    assert (await status(owner, again), await count(owner, "tasks")) == (200, 3)
+
+
+NOTED = "SELECT task_id::text, ended_how FROM occurrences WHERE series_id = $1 "
+
+
+def born(user_id: str, series_id: str, day: str) -> CreateOccurrence:
+    name = f"{day}T10:00:00"
+    return make_command(
+        CreateOccurrence,
+        user_id,
+        occurrence_id(series_id, name),
+        stream=series_id,
+        series_id=series_id,
+        series_version=1,
+        recurrence_id=name,
+        due_at=datetime.fromisoformat(f"{day}T09:00:00Z"),
+        due_on=None,
+    )
 
 
 async def done_task(owner: Owner) -> str:
