@@ -24,8 +24,6 @@ choose_partition = DefaultPartitioner()
 
 Headers: TypeAlias = list[tuple[str, bytes]]
 Failures: TypeAlias = list[Exception | None]
-
-
 # A record to write: its key, value and headers.
 Outgoing: TypeAlias = tuple[bytes | None, bytes, Headers]
 
@@ -75,16 +73,21 @@ class Outlet:
             return [UNANSWERED] * len(records)
 
     async def _drain(self, topic: str) -> None:
-        while waiting := self._waiting.pop(topic, None):
-            # Who waited in vain has answered already; what was not sent is not sent any more.
-            group = [one for one in waiting if not one.failures.done()]
-            records = [record for one in group for record in one.records]
-            failures = iter(await self._write(topic, records))
-            for one in group:
-                mine = [next(failures) for _ in one.records]
-                if not one.failures.done():
-                    one.failures.set_result(mine)
-        del self._draining[topic]
+        try:
+            while waiting := self._waiting.pop(topic, None):
+                # Who waited in vain has answered already; what was not sent is not sent any more.
+                await self._write_group([one for one in waiting if not one.failures.done()], topic)
+        finally:
+            # Whatever ended it, the next caller begins anew.
+            del self._draining[topic]
+
+    async def _write_group(self, group: Sequence[Waiting], topic: str) -> None:
+        records = [record for one in group for record in one.records]
+        failures = iter(await self._write(topic, records))
+        for one in group:
+            mine = [next(failures) for _ in one.records]
+            if not one.failures.done():
+                one.failures.set_result(mine)
 
     async def _write(self, topic: str, records: Sequence[Outgoing]) -> Failures:
         try:

@@ -108,3 +108,19 @@ async def test_while_the_log_is_away_everybody_is_told_in_time() -> None:
     await away.close()
     silent.close()
     await silent.wait_closed()
+
+
+async def test_an_error_of_ours_ends_one_request_and_not_the_topic(
+    kafka: Kafka, topic: str
+) -> None:
+    class Stumbling(Counted):
+        async def _write(self, topic: str, records: Sequence[Outgoing]) -> Failures:
+            failures = await super()._write(topic, records)
+            if len(self.requests) == 1:
+                raise ValueError("what nobody foresaw")
+            return failures
+
+    outlet = Stumbling(kafka.bootstrap, timeout=1)
+    assert await outlet.publish(topic, [(None, b"first", [])]) == [UNANSWERED]
+    assert await outlet.publish(topic, [(None, b"second", [])]) == [None]
+    await outlet.close()
