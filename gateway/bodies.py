@@ -24,12 +24,12 @@ PLACE = re.compile(r"^(.*?)(?: - at `\$\.?([^`]*)`)?$", re.DOTALL)
 async def read_bytes(request: Request, largest: int = LARGEST) -> bytes:
     """The body. Raises Refused when it is too large, or no JSON by its own word."""
     if int(request.headers.get("content-length") or 0) > largest:
-        raise _too_large(largest)
+        raise too_large(largest)
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > largest:
-            raise _too_large(largest)
+            raise too_large(largest)
         chunks.append(chunk)
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if size and kind != "application/json":
@@ -38,7 +38,8 @@ async def read_bytes(request: Request, largest: int = LARGEST) -> bytes:
     return b"".join(chunks)
 
 
-def _too_large(largest: int) -> Refused:
+def too_large(largest: int) -> Refused:
+    """413 for a body, or one line of a batch, beyond so many bytes."""
     return Refused("too_large", f"The body exceeds {largest // 1024} KiB.", status=413)
 
 

@@ -9,14 +9,14 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from gateway.bodies import LARGEST_BATCH, read_bytes, read_json, write_json
+from gateway.bodies import LARGEST, LARGEST_BATCH, read_bytes, read_json, too_large, write_json
 from gateway.commands import Intent, pending, read_intent, show_results, submit
 from gateway.context import Context, Ctx
 from gateway.identity import Identity, Who
 from gateway.outcomes import MOST_PARTS, Outcome, Result, name_parts
 from gateway.schemas import accepts
 from gateway.task_rows import find_streams
-from gateway.tasks import create_command
+from gateway.tasks import name_task
 from taskflow.errors import Refused, invalid, problem
 from taskflow.events import Operation, WriteTasks, encode
 from taskflow.read_task import read_task_id
@@ -51,7 +51,7 @@ async def write_tasks(request: Request, who: Who, context: Ctx) -> Response:
     body = await read_bytes(request, LARGEST_BATCH)
     batch = read_json(body, _BATCH)
     intent = read_intent(request, who, body)
-    operations, refused = read_operations(batch, who, intent, context)
+    operations, refused = read_operations(batch, intent)
     parts = await plan_parts(context, who, intent, operations)
     outcomes = await submit(context, who, intent, parts) if parts else []
     if outcomes is None:
@@ -60,18 +60,16 @@ async def write_tasks(request: Request, who: Who, context: Ctx) -> Response:
     return write_json({"results": results})
 
 
-def read_operations(
-    batch: Batch, who: Identity, intent: Intent, context: Context
-) -> tuple[list[Operation], list[Result]]:
-    """The operations that can be sent, and the answers of those that cannot."""
-    now = context.clock()
+def read_operations(batch: Batch, intent: Intent) -> tuple[list[Operation], list[Result]]:
+    """The operations that can be sent, and the answers of those that cannot. What only makes no
+    sense, `write_task` refuses line by line: to ask twice would take as long as all else here."""
     operations: list[Operation] = []
     refused: list[Result] = []
     for position, line in enumerate(batch.operations):
         try:
             task = _read_task(line)
             if line.op == "create" and task is not None:
-                task_id = create_command(task, who, intent, now, position).task_id
+                task_id = name_task(task, intent, position)
             else:
                 task_id = read_task_id(line.id or "", invalid("id", "must be the UUID of a task"))
             operations.append(Operation(position=position, op=line.op, task_id=task_id, task=task))
@@ -87,7 +85,10 @@ def _read_task(line: BatchOperation) -> TaskInput | None:
         return None
     if line.task is UNSET:
         raise invalid("task", "is required")
-    task = read_json(bytes(line.task), _INPUT)
+    content = bytes(line.task)
+    if len(content) > LARGEST:
+        raise too_large(LARGEST)
+    task = read_json(content, _INPUT)
     if line.op == "create" and line.id is not None and task.id is UNSET:
         task = msgspec.structs.replace(task, id=line.id)
     return task

@@ -58,16 +58,16 @@ async def create_task(request: Request, who: Who, context: Ctx) -> Response:
     return await answer_write(context, who, intent, command, command.task_id)
 
 
-def create_command(
-    given: TaskInput, who: Identity, intent: Intent, now: datetime, position: int = 0
-) -> CreateTask:
+def name_task(given: TaskInput, intent: Intent, position: int = 0) -> str:
+    """The id that a new task was given, or gets. Raises Refused."""
+    if given.id is msgspec.UNSET or given.id is None:
+        return derive_id(intent.command_id, "task", position)
+    return read_task_id(given.id, invalid("id", "must be a UUID"))
+
+
+def create_command(given: TaskInput, who: Identity, intent: Intent, now: datetime) -> CreateTask:
     """The command for a new task, refused here already where it would be refused later."""
-    chosen = given.id if given.id is not msgspec.UNSET else None
-    task_id = (
-        derive_id(intent.command_id, "task", position)
-        if chosen is None
-        else read_task_id(chosen, invalid("id", "must be a UUID"))
-    )
+    task_id = name_task(given, intent)
     command = CreateTask(
         user_id=who.user_id,
         actor_id=who.user_id,

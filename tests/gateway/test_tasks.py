@@ -346,6 +346,19 @@ async def test_a_large_batch_is_whole(paris: Client) -> None:
     assert too_many.status_code == 422
 
 
+async def test_a_line_that_no_record_could_hold_fails_alone(paris: Client) -> None:
+    old = await create(paris)
+    notes = "x" * (5 * 1024 * 1024)
+    operations = [
+        {"op": "update", "id": old["id"], "task": {"notes": notes}},
+        {"op": "create", "task": {"title": "small"}},
+    ]
+    headers = {"Prefer": "wait=30"}
+    answer = await paris.post("/v1/tasks/batch", json={"operations": operations}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert [line["status"] for line in answer.json()["results"]] == [413, 201]
+
+
 async def test_tags_are_counted_renamed_and_removed(paris: Client) -> None:
     await create(paris, tags=["Home", "x"])
     await create(paris, tags=["home"])

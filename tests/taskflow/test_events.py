@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from typing import Any, get_args, get_type_hints
+from uuid import UUID, uuid5
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from msgspec import structs
 
 from taskflow.errors import Unreadable
 from taskflow.events import (
+    NAMESPACE,
     TASK_CHANGES,
     TYPES,
     AuditSealed,
@@ -89,6 +91,12 @@ def test_ids_are_the_same_for_the_same_cause() -> None:
     one, two = (derive_events(cause, payloads, source="f") for _ in range(2))
     assert one == two and len({event.id for event in one}) == 3
     assert derive_id("a", "b") != derive_id("a", "b", 1) != derive_id("b", "b", 1)
+
+
+@given(st.text(), st.text(), st.integers() | st.text())
+def test_a_derived_id_is_a_uuid_of_version_5(cause: str, kind: str, position: int | str) -> None:
+    wanted = uuid5(UUID(bytes=NAMESPACE), f"{cause}/{kind}/{position}")
+    assert derive_id(cause, kind, position) == str(wanted)
 
 
 def test_the_chain_of_causes() -> None:
