@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 # With room for the words around each event, a request stays below the 4 MiB that every door takes.
 REQUEST_BYTES = 3 << 20
-# While a person waits for another function, one that nobody waits for works half of the time,
+# While a person waits for another function, one that nobody waits for works a third of the time,
 # with no more than this between two requests: what comes meanwhile goes together.
-WORK, LONGEST_PACE = 1 / 2, 0.5
+WORK, LONGEST_PACE = 1 / 3, 0.5
 
 log = logging.getLogger("taskflow.local")
 

@@ -202,7 +202,7 @@ async def test_what_follows_the_first_record_gathers_for_a_while(home: Home) -> 
     [
         (0.01, 0.2, False, 0.01),  # nobody waits for anything: no longer than its manifest says
         (0.01, 0.001, True, 0.01),
-        (0.01, 0.01, True, 0.02),  # half of the time at most
+        (0.01, 0.01, True, 0.03),  # a third of the time at most
         (0.01, 2.0, True, 0.5),
         (0.0, 0.2, True, 0.0),  # one record at a time: nothing gathers
     ],
