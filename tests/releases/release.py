@@ -29,7 +29,15 @@ class Release(Struct, frozen=True):
 
     def run(self, *words: str | Path, given: bytes = b"", **variables: str) -> bytes:
         """What `python WORDS` prints with this code. Fails with what it said when it fails."""
-        done = subprocess.run(
+        done = self.start(*words, given=given, **variables)
+        assert done.returncode == 0, f"{self.name}: {(done.stderr or done.stdout).decode()}"
+        return done.stdout
+
+    def start(
+        self, *words: str | Path, given: bytes = b"", **variables: str
+    ) -> subprocess.CompletedProcess[bytes]:
+        """What came of it, whatever that is."""
+        return subprocess.run(
             [sys.executable, "-P", *words],
             cwd=self.root,
             env=self.environment(**variables),
@@ -37,8 +45,6 @@ class Release(Struct, frozen=True):
             capture_output=True,
             check=False,
         )
-        assert done.returncode == 0, f"{self.name}: {(done.stderr or done.stdout).decode()}"
-        return done.stdout
 
 
 def read_name() -> str:
