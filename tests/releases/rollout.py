@@ -54,6 +54,7 @@ class Deployment:
         self._codes = codes
         self._names: dict[Replica, str] = {}
         self._background: set[asyncio.Task[None]] = set()
+        self._busy: set[str] = set()
 
     async def add(self, name: str) -> None:
         """One more process of this release, before the others: partitions change hands."""
@@ -74,9 +75,20 @@ class Deployment:
 
     async def _watch(self, replica: Replica) -> None:
         await replica.ended()
+        self._note(replica)
         if replica in self.sidecar.replicas:
             self.sidecar.replicas.remove(replica)
             await self.add(self._names[replica])
+
+    def _note(self, replica: Replica) -> None:
+        if replica.cold_start is not None:
+            self._busy.add(self._names[replica])
+
+    def list_busy(self) -> set[str]:
+        """The releases whose processes have answered something."""
+        for replica in self.sidecar.replicas:
+            self._note(replica)
+        return self._busy
 
     def of(self, name: str) -> list[Replica]:
         """Its processes of this release."""

@@ -89,7 +89,7 @@ def test_some_types_are_the_gateways_alone() -> None:
 def change(now: dict[str, Schema], name: str, **edits: Any) -> dict[str, Schema]:
     """The same schemas, but for the data of one event: EDITS of its fields, None to remove one."""
     kind = TYPES[name]
-    copy = json.loads(json.dumps(now))
+    copy: dict[str, Schema] = json.loads(json.dumps(now))
     data = copy[name]["$defs"][kind.__name__]
     for field, schema in edits.items():
         if schema is None:
@@ -101,7 +101,7 @@ def change(now: dict[str, Schema], name: str, **edits: Any) -> dict[str, Schema]
 
 
 def need(now: dict[str, Schema], name: str, field: str, *, is_needed: bool) -> dict[str, Schema]:
-    copy = json.loads(json.dumps(now))
+    copy: dict[str, Schema] = json.loads(json.dumps(now))
     data = copy[name]["$defs"][TYPES[name].__name__]
     data["required"] = [one for one in data["required"] if one != field]
     data["required"] += [field] if is_needed else []

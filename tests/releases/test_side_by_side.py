@@ -23,6 +23,7 @@ from collections.abc import (
 )
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -94,7 +95,7 @@ class Life:
         """Everybody lives a day, and this happens."""
         async with asyncio.TaskGroup() as group:
             for one in (*work, *(person.live() for person in self.people)):
-                group.create_task(one)  # type: ignore[arg-type]
+                group.create_task(one)
 
     async def open_gateway(self, name: str) -> None:
         await self.rollout.gateways[name].start()
@@ -167,12 +168,14 @@ class Life:
         async with asyncio.timeout(REST):
             while await self.owner.fetchval(DUE):
                 await asyncio.sleep(0.1)
-            while await self.owner.fetchval(SENT) < 2 * sum(
-                len(one.reminded) for one in self.people
-            ):
+            while await self.owner.fetchval(SENT) < 2 * len(self.list_reminded()):
                 await asyncio.sleep(0.1)
         await self.rollout.until_done()
         self.records = await self.read()
+
+    def list_reminded(self) -> list[str]:
+        """The titles that somebody is to be reminded of, by mail and by webhook."""
+        return [title for person in self.people for title in person.reminded]
 
     def events(self, *kinds: type) -> list[Event[Any]]:
         """What the log holds of these kinds, each event once."""
@@ -263,6 +266,13 @@ async def life(
         yield lived
 
 
+async def test_each_function_of_both_releases_was_at_work(life: Life, today: Release) -> None:
+    """But for who keeps dead letters, of which there were none."""
+    for name, deployment in life.rollout.functions.items():
+        if name != "keep-dead-letter":
+            assert deployment.list_busy() == {life.last.name, today.name}, name
+
+
 async def test_every_write_is_there_once(life: Life) -> None:
     """By both gateways, each change of a task having made one version."""
     for person in life.people:
@@ -280,7 +290,7 @@ async def test_every_occurrence_is_there_once(life: Life) -> None:
 
 
 async def test_each_reminder_came_once_by_each_channel(life: Life) -> None:
-    titles = [title for person in life.people for title in person.reminded]
+    titles = life.list_reminded()
     mails = Counter(str(mail["Subject"]) for mail in life.outside.postbox.taken)
     assert mails == Counter(f"Reminder: {title}" for title in titles)
     called = Counter(json.loads(body)["data"]["title"] for body in life.outside.endpoint.bodies)
@@ -297,14 +307,15 @@ async def test_the_audit_has_one_entry_for_each_fact(life: Life) -> None:
 
 
 async def test_each_release_verifies_the_audit(life: Life, today: Release) -> None:
-    given = {
-        "TASKFLOW_DATABASE": life.outside.url,
-        "TASKFLOW_KAFKA": life.rollout.bootstrap,
-        "TASKFLOW_SECRET": SECRET,
-    }
     for release in (life.last, today):
-        said = await asyncio.to_thread(release.run, "-m", "local", "audit", "verify", **given)
-        assert b"whole and unedited" in said
+        verify = partial(
+            release.run,
+            *("-m", "local", "audit", "verify"),
+            TASKFLOW_DATABASE=life.outside.url,
+            TASKFLOW_KAFKA=life.rollout.bootstrap,
+            TASKFLOW_SECRET=SECRET,
+        )
+        assert b"whole and unedited" in await asyncio.to_thread(verify)
 
 
 async def test_each_feed_is_without_a_gap(life: Life) -> None:
