@@ -130,12 +130,15 @@ class Person:
             self.tasks[result["task"]["id"]] = Known(title)
 
     async def _move_on(self) -> None:
-        """The series' open occurrence is done, and the next one comes."""
+        """The series' open occurrence is done, the next one comes, and all of it is changed."""
         for series_id in self.series:
             await self._complete((await self._find_open(series_id))["id"])
             coming = await self._find_open(series_id)
             self.tasks[coming["id"]] = Known(coming["title"])
             self.series[series_id] += 1
+            path = f"/v1/tasks/{coming['id']}?scope=all"
+            await self.ask("PATCH", path, {"notes": f"day {self._day}"})
+            self.tasks[coming["id"]].change()
 
     async def _find_open(self, series_id: str) -> Item:
         async with asyncio.timeout(PATIENCE):

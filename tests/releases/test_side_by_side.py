@@ -139,6 +139,8 @@ class Life:
         once more forward, then the gateway."""
         await self.meanwhile(migrate(self.outside.url))
         assert await current(self.outside.url) == head()
+        # A night falls, and clocks of both carry out its retention, a portion each second.
+        await self.owner.execute(NIGHT)
         await self.meanwhile(self.mix("today"))
         await self.meanwhile(self.end("today", part=1 / 2))
         await self.open_gateway("today")
@@ -164,9 +166,9 @@ class Life:
         return await read_log(self.rollout.bootstrap, self.rollout.partitions)
 
     async def come_to_rest(self) -> None:
-        """Every reminder has left, nothing waits, and the log is read."""
+        """Every reminder has left, the night is over, nothing waits, and the log is read."""
         async with asyncio.timeout(REST):
-            while await self.owner.fetchval(DUE):
+            while await self.owner.fetchval(DUE) or await self.owner.fetchval(IS_NIGHT):
                 await asyncio.sleep(0.1)
             while await self.owner.fetchval(SENT) < 2 * len(self.list_reminded()):
                 await asyncio.sleep(0.1)
@@ -188,6 +190,8 @@ class Life:
         return list({one.id: one for one in everything if isinstance(one.data, kinds)}.values())
 
 
+NIGHT = "UPDATE timers SET due_at = now() WHERE topic = 'retention'"
+IS_NIGHT = "SELECT count(*) FROM timers WHERE topic = 'retention' AND due_at <= now()"
 SENT = "SELECT count(*) FROM deliveries WHERE state = 'sent'"
 DUE = "SELECT count(*) FROM timers WHERE topic <> 'retention' AND due_at < now() + interval '1 day'"
 
@@ -339,6 +343,9 @@ async def test_nothing_was_given_up(life: Life) -> None:
     for table in ("attempts", "dead_letters", "timers WHERE due_at = 'infinity'"):
         assert await life.owner.fetch(f"SELECT * FROM {table}") == []
     assert [topic for topic in life.records if topic.endswith("-dead-letters")] == []
+    # An error would have it come an hour later.
+    (night,) = await life.owner.fetch("SELECT due_at FROM timers WHERE topic = 'retention'")
+    assert f"{night['due_at']:%H:%M:%S}" == "03:00:00"
 
 
 async def test_the_migration_of_the_last_release_changes_nothing(life: Life) -> None:
