@@ -5,6 +5,7 @@ export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
+ROLLOUT := tests/releases/test_side_by_side.py
 PAGE := web/out/index.html
 PAGE_SOURCES := $(shell find web/src web/public web/build -type f 2>/dev/null) web/package-lock.json web/next.config.ts
 
@@ -21,10 +22,10 @@ $(PAGE): .venv/ready $(PAGE_SOURCES)
 	@web/build/page.sh
 
 test: .venv/ready ## all tests, on real PostgreSQL and Kafka
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -rs --ignore=tests/platform --ignore=tests/infra
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -rs --ignore=tests/platform --ignore=tests/infra --ignore=$(ROLLOUT)
 
-test-platform: .venv/ready ## the same functions on real Dapr sidecars and KEDA, where their programs are
-	@$(BIN)/python -m pytest -rs tests/platform
+test-platform: .venv/ready ## the last release and this one side by side; real Dapr and KEDA, where they are
+	@$(BIN)/python -m pytest -rs tests/platform $(ROLLOUT)
 
 test-web: $(PAGE) ## every story of the page, in Chromium on the whole system
 	@web/build/page.sh --include=dev

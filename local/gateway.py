@@ -21,12 +21,15 @@ log = logging.getLogger("taskflow.local")
 
 
 class Gateway:
-    """One uvicorn process on `port`."""
+    """One uvicorn process on `port`, of the code in `root`."""
 
-    def __init__(self, port: int, read_env: Callable[[], dict[str, str]], logs: Path) -> None:
+    def __init__(
+        self, port: int, read_env: Callable[[], dict[str, str]], logs: Path, root: Path = ROOT
+    ) -> None:
         self._port = port
         self._read_env = read_env
         self._log = logs / "gateway.log"
+        self._root = root
         self._process: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
 
@@ -42,11 +45,12 @@ class Gateway:
         self._keeping = asyncio.create_task(self._keep())
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        argv = [sys.executable, "-m", "gateway"]
+        # -P: else the folder that we were started in comes first.
+        argv = [sys.executable, "-P", "-m", "gateway"]
         argv += ["--host", HOST, "--port", str(self._port), "--no-access-log"]
         argv += ["--log-level", "warning", "--loop", "uvloop", "--http", "httptools"]
         argv += ["--timeout-graceful-shutdown", str(DRAIN_SECONDS)]
-        env = {**self._read_env(), "PYTHONPATH": str(ROOT)}
+        env = {**self._read_env(), "PYTHONPATH": str(self._root)}
         return await process.spawn(argv, log=self._log, env=env)
 
     async def _keep(self) -> None:

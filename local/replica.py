@@ -24,16 +24,17 @@ NUMBERS = itertools.count(1)
 
 class Surroundings(Struct, frozen=True):
     """What every function's process is given: its environment, the token that it asks of its
-    callers, the folder for its log, and its niceness."""
+    callers, the folder for its log, its niceness, and the folder whose code it runs."""
 
     env: Mapping[str, str]
     token: str
     logs: Path
     nice: Callable[[Function], int]
+    root: Path = ROOT
 
     def environment(self, function: Function) -> dict[str, str]:
         """The manifest's words, and over them what is different at home."""
-        path = f"{ROOT}:{self.env['PYTHONPATH']}" if self.env.get("PYTHONPATH") else str(ROOT)
+        path = ":".join(filter(None, (str(self.root), self.env.get("PYTHONPATH"))))
         here = {"PYTHONPATH": path, "TASKFLOW_DELIVERY_TOKEN": self.token}
         # Neither a pooler nor a configuration store stands here: the environment says it all.
         alone = {"TASKFLOW_DATABASE_POOLED": "off", "TASKFLOW_CONFIGURATION": ""}
@@ -104,7 +105,7 @@ async def spawn(
             stdout=output,
             stderr=output,
             env=surroundings.environment(function),
-            cwd=ROOT,
+            cwd=surroundings.root,
             pass_fds=(number,),
             # Ctrl-C is for us alone: we end it when what it was given is done.
             start_new_session=True,

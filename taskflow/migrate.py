@@ -3,6 +3,7 @@ and a start that has nothing to migrate must not pay for it.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 EMPTY = "base"
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 VERSION = "SELECT version_num FROM alembic_version"
+
+log = logging.getLogger("taskflow")
 
 
 def head() -> str:
@@ -37,10 +40,14 @@ async def current(url: str) -> str | None:
 
 async def migrate(url: str, revision: str | None = None) -> None:
     """To `revision` (forward or back; EMPTY is before the first), or to the newest; does nothing
-    when already there."""
+    when already there, nor to a schema that a newer version has made: this one works on it, and
+    does not know the way back."""
     target = revision or head()
     here = await current(url)
     if here == target:
+        return
+    if revision is None and here is not None and here > target:
+        log.warning("the schema is at %s, newer than this version's %s, and stays", here, target)
         return
     back = here is not None and (target == EMPTY or target < here)
     await asyncio.to_thread(_run, url, target, back=back)

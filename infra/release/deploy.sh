@@ -74,6 +74,13 @@ install() {
   say "TaskFlow is at https://$DOMAIN"
 }
 
+# What the new gateway asks for, the functions of before may not know: so these go first.
+send_people() {
+  "${kube[@]}" rollout status deployment -l app.kubernetes.io/part-of=taskflow --timeout=15m || return
+  say "People, a few at a time"
+  python3 infra/release/canary.py "$1"
+}
+
 # Old code runs on the new schema, new functions beside the old gateway: both are promised.
 upgrade() {
   local before=$1 stable=$2
@@ -81,8 +88,7 @@ upgrade() {
   migrate -l app.kubernetes.io/name=migrate
   say "Functions and the new gateway, which nobody is sent to yet"
   apply_rest
-  say "People, a few at a time"
-  if ! python3 infra/release/canary.py "$stable"; then
+  if ! send_people "$stable"; then
     say "Back to $before: the schema stays, which the code before knows too"
     render "$before" "$stable"
     apply_rest

@@ -155,6 +155,7 @@ case "$*" in
   *"get kservice gateway"*latestReady*) printf gateway-00002; exit ;;
   *"get kservice gateway"*) printf %s "$STABLE"; exit ;;
   *"get secret"*) exit 1 ;;
+  *"rollout status"*) echo "$*" >> "$LOG"; exit "$STUCK" ;;
   *"get --raw"*ALERTS*) printf '{"data": {"result": []}}'; exit ;;
   *"get --raw"*) printf '{"data": {"result": [{"value": [0, "%s"]}]}}' "$FAILING"; exit ;;
   *"--force-conflicts"*) cp .taskflow/deploy/all.yaml "$LOG.$(wc -l < "$LOG")" ;;
@@ -179,7 +180,8 @@ class Deployment:
         environment = {
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", "LOG": str(self.log),
             "REAL_KUBECTL": str(shutil.which("kubectl")), "CLOUD": "aks", "IMAGE": NEW,
-            "DOMAIN": "tasks.example.org", "BEFORE": "", "STABLE": "", "FAILING": "0", **more,
+            "DOMAIN": "tasks.example.org", "BEFORE": "", "STABLE": "", "FAILING": "0",
+            "STUCK": "0", **more,
         }  # fmt: skip
         script = self.folder / "infra/release/deploy.sh"
         return subprocess.run(
@@ -230,7 +232,7 @@ def test_the_first_time_secrets_come_first(deployment: Deployment, cloud: str) -
 def test_an_upgrade_migrates_before_anything_else_changes(deployment: Deployment) -> None:
     # So few come that the canary would wait half an hour, which is not tried here.
     stop = deployment.folder / "infra/release/canary.py"
-    stop.write_text("import sys; sys.exit(0)")
+    stop.write_text("import subprocess; subprocess.run(['kubectl', 'now people are sent'])")
     done = deployment.run(BEFORE=OLD, STABLE="gateway-00001")
     assert done.returncode == 0, done.stderr
     said = deployment.said()
@@ -238,6 +240,8 @@ def test_an_upgrade_migrates_before_anything_else_changes(deployment: Deployment
     assert "-l app.kubernetes.io/name=migrate" in said[1]
     assert "--for=condition=Complete job/migrate" in said[2]
     assert said[3].endswith("-l app.kubernetes.io/name!=migrate")
+    assert "rollout status deployment -l app.kubernetes.io/part-of=taskflow" in said[4]
+    assert said[5] == "now people are sent"
     objects = deployment.applied()[-1]
     assert find(objects, "Service", "gateway")["spec"]["traffic"] == [
         {"revisionName": "gateway-00001", "percent": 100},
@@ -259,6 +263,17 @@ def test_a_budget_that_burns_leads_back_to_the_code_before(deployment: Deploymen
     assert deployment.said()[-1].endswith("-l app.kubernetes.io/name!=migrate")
     patches = [line for line in deployment.said() if "patch kservice gateway" in line]
     assert '"percent": 5' in patches[0] and '"percent": 100' in patches[-1]
+
+
+def test_functions_that_do_not_start_lead_back_before_anybody_is_sent(
+    deployment: Deployment,
+) -> None:
+    done = deployment.run(BEFORE=OLD, STABLE="gateway-00001", STUCK="1")
+    assert done.returncode == 1
+    assert "Back to " + OLD in done.stdout
+    assert not [line for line in deployment.said() if "patch kservice gateway" in line]
+    writer = find(deployment.applied()[-1], "Deployment", "write-task")["spec"]["template"]["spec"]
+    assert writer["containers"][0]["image"] == OLD
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)

@@ -16,6 +16,7 @@ from taskflow.events import (
     NAMESPACE,
     TASK_CHANGES,
     TYPES,
+    AccountFact,
     AuditSealed,
     Command,
     CompleteTask,
@@ -23,6 +24,7 @@ from taskflow.events import (
     Payload,
     Record,
     RetentionDue,
+    SignedUp,
     TaskFact,
     Tick,
     concrete,
@@ -114,11 +116,24 @@ def test_a_newer_event_may_say_more() -> None:
     assert read_event(encode(more)) == make(CompleteTask)
 
 
+def test_what_a_newer_release_tells_of_an_account_is_a_fact_like_the_others() -> None:
+    event = msgspec.to_builtins(make(SignedUp))
+    newer = event | {"type": "taskflow.account.moved.v1"}
+    newer["data"] |= {"event_type": "moved", "detail": {"to": "elsewhere"}, "colour": "red"}
+    read = read_event(encode(newer))
+    assert type(read.data) is AccountFact and read.type == newer["type"]
+    assert (read.data.event_type, read.data.detail) == ("moved", {"to": "elsewhere"})
+    assert read.data.topic == "account-events" and read_event(encode(read)) == read
+
+
 UNREADABLE: list[tuple[Any, str]] = [
     ("text", "no structured CloudEvent"),
     ({}, "no structured CloudEvent"),
     ({"specversion": "0.3"}, "only 1.0"),
     ({"type": "taskflow.task.vanish.v1"}, "vanish"),
+    # A newer command, which only who knows it may take; and another shape.
+    ({"type": "taskflow.account.vanish.v1"}, "vanish"),
+    ({"type": "taskflow.account.signed-up.v2"}, "signed-up.v2"),
     ({"data": {"user_id": 5}}, "complete"),
     ({"data": None}, "complete"),
     ({"time": "yesterday"}, "time"),

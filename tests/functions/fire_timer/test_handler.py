@@ -346,6 +346,23 @@ async def test_an_unreadable_timer_is_set_aside_and_blocks_nobody(
     assert [row["id"] for row in await owner.fetch(query)] == [bad]
 
 
+async def test_what_a_newer_gateway_has_to_tell_of_an_account_leaves(
+    owner: Owner, open_clock: Open
+) -> None:
+    """The outbox of a gateway that died stands under the clock of the version before it."""
+    fact = new_event(
+        SignedUp(user_id="u", actor_id="u", timestamp=NOW), id="moved", source="test", time=NOW
+    )
+    newer = structs.replace(fact, type="taskflow.account.moved.v1")
+    text = encode(newer).decode()
+    await owner.execute(PUT, str(uuid4()), NOW, "account-events", str(uuid4()), text)
+    worker = open_clock()
+
+    assert await tick(worker) == "SUCCESS"
+    (left,) = publisher(worker).events
+    assert encode(left) == encode(newer)
+
+
 async def test_a_timer_for_a_command_is_set_aside(owner: Owner, open_clock: Open) -> None:
     command = CompleteTask(user_id="u", actor_id="u", stream="s", task_id="t")
     await put_timer(owner, -2, command)

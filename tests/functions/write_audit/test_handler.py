@@ -16,6 +16,7 @@ from taskflow.publish import ListPublisher
 from taskflow.serve import Worker
 from taskflow.settings import Settings
 from tests.audit_events import (
+    BATCH,
     NOW,
     created,
     deliver,
@@ -96,6 +97,18 @@ async def test_a_fact_of_each_kind(worker: Worker, owner: Owner, settings: Setti
 
 def encode_sorted(value: Any) -> str:
     return msgspec.json.encode(value, order="sorted").decode()
+
+
+async def test_what_a_newer_gateway_tells_of_an_account_has_its_entry(
+    worker: Worker, owner: Owner, settings: Settings
+) -> None:
+    """After a way back its facts may still be in the log, of a kind that this version has not."""
+    fact = msgspec.to_builtins(logged_in())
+    fact |= {"type": "taskflow.account.moved.v1", "data": fact["data"] | {"event_type": "moved"}}
+    assert (await worker.answer(BATCH, msgspec.json.encode([fact]))).status == 204
+    await assert_true(owner, settings, [fact["id"]])
+    ((entry, texts),) = await read_chain(owner)
+    assert (entry.action, texts.after) == ("account.moved", '{"by":"token","z":1}')
 
 
 async def test_whose_and_why(worker: Worker, owner: Owner) -> None:
