@@ -65,7 +65,7 @@ async def make_admin(address: str, env: dict[str, str]) -> None:
     assert await grant.wait() == 0
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 @pytest.mark.parametrize(
     "file", ["short.test.mjs", "stories.test.mjs", "features.test.mjs", "machine.test.mjs"]
 )

@@ -20,6 +20,8 @@ function show(tasks: Task[], touched: string[], sort = "title", more = false, or
   return found.map((one) => one.id).join("")
 }
 
+const byId = (tasks: Task[]) => new Map(tasks.map((one) => [one.id, one]))
+
 describe("arrange", () => {
   const abc = [task("a"), task("c"), task("e")]
   it("keeps the server's order for what did not change", () => {
@@ -33,13 +35,13 @@ describe("arrange", () => {
   })
   it("drops what does not belong any more, moves what moved", () => {
     const moved = [task("a", { status: "done" }), task("c", { title: "z" }), task("e")]
-    expect(show(moved, ["a", "c"])).toBe("ec")
+    expect(show(moved, ["a", "c"], "title", false, ["a", "c", "e"], byId(abc))).toBe("ec")
   })
   it("leaves in its place what is still in order there, also between equals", () => {
     const equal = [task("c"), task("a"), task("b")].map((one) => ({ ...one, title: "same" }))
     expect(show(equal.map((one) => ({ ...one, priority: "high" as const })), ["a"], "title,-created_at")).toBe("cab")
     const swapped = [task("a", { title: "y" }), task("b", { title: "x" }), task("c", { title: "z" })]
-    expect(show(swapped, ["a", "b"])).toBe("bac")
+    expect(show(swapped, ["a", "b"], "title", false, ["a", "b", "c"], byId([task("a", { title: "x" }), task("b", { title: "y" })]))).toBe("bac")
   })
   it("puts what is new first where the server alone knows the order, and moves nothing", () => {
     expect(show([task("x"), task("b"), task("a"), task("c", { status: "done" })], ["x", "a", "c"], "relevance", true, ["b", "a", "c"])).toBe("xba")

@@ -11,6 +11,9 @@ export type Row =
 export type Rows = {
   length: number
   at: (n: number) => Row
+  /** Asked of every row, drawn or not. */
+  keyAt: (n: number) => string
+  kindAt: (n: number) => Row["kind"]
   /** Where a task stands; -1 where it does not. */
   find: (id: string) => number
 }
@@ -21,10 +24,18 @@ export function rowsOf(tasks: readonly Task[], view: View, at: Here): Rows {
   if (view === "today") return made(today(tasks, at))
   if (view === "upcoming") return made(byDay(tasks, (task) => dueDate(task, at.zone)))
   if (view === "done") return made(byDay(tasks, (task) => doneOn(task, at.zone)))
-  return { length: tasks.length, at: (n) => asRow(tasks[n]!), find: (id) => tasks.findIndex((task) => task.id === id) }
+  return {
+    length: tasks.length, at: (n) => asRow(tasks[n]!), keyAt: (n) => tasks[n]!.id, kindAt: () => "task",
+    find: (id) => tasks.findIndex((task) => task.id === id),
+  }
 }
 
-const made = (rows: readonly Row[]): Rows => ({ length: rows.length, at: (n) => rows[n]!, find: (id) => rows.findIndex((row) => row.key === id) })
+function made(rows: readonly Row[]): Rows {
+  return {
+    length: rows.length, at: (n) => rows[n]!, keyAt: (n) => rows[n]!.key, kindAt: (n) => rows[n]!.kind,
+    find: (id) => rows.findIndex((row) => row.key === id),
+  }
+}
 
 const ends = new WeakMap<Task, KeptLocal>()
 const doneOn = (task: Task, zone: string): string => localOnce(ends, task, task.completed_at ?? task.updated_at, zone).slice(0, 10)

@@ -24,9 +24,9 @@ export function TaskList({ list, spec, scroller, picked, open, toggle, show }: G
   const words = useMemo(() => wordsOf(spec.q), [spec.q])
   const { top, margin } = useMargin(scroller)
   // One function for one list: a new one makes the virtualizer measure every row anew.
-  const keyOf = useCallback((n: number) => rows.at(n).key, [rows])
+  const keyOf = rows.keyAt
   const virtual = useVirtualizer({
-    count: rows.length, getScrollElement: () => scroller.current, estimateSize: (n) => HEIGHT[rows.at(n).kind], overscan: 12,
+    count: rows.length, getScrollElement: () => scroller.current, estimateSize: (n) => HEIGHT[rows.kindAt(n)], overscan: 12,
     getItemKey: keyOf, scrollMargin: margin,
   })
   const shown = virtual.getVirtualItems()
