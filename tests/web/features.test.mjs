@@ -273,9 +273,8 @@ story("a task starts, reminds from its start and after it is due, and its time f
 story("a time of day follows the person, unless they choose a zone, and undo puts it back on their clock", async (page, world) => {
   const ask = await world.device()
   await add(page, "call home tomorrow 10:00")
-  await settled(page)
   const task = async () => (await ask("GET", "/v1/tasks")).items[0]
-  const { id, ...made } = await task()
+  const { id, ...made } = await until(task, "the task arrives")
   assert.deepEqual([made.floating, made.timezone], [true, "Europe/Paris"])
   await page.goto(at("/?view=all"))
   await row(page, "call home").getByRole("button").focus()

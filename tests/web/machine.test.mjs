@@ -11,7 +11,7 @@ function gateway() {
   return Number(readdirSync("/proc").filter((name) => /^\d+$/.test(name)).find((pid) => {
     try {
       const parent = /\) \S (\d+) /.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))[1]
-      return parent === platform && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("gateway.app")
+      return parent === platform && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("-m\0gateway\0")
     } catch {
       return false
     }

@@ -49,6 +49,8 @@ export const de: Words = {
     onDay: (day) => (day === -1 ? "am letzten Tag" : `am ${day}.`), nth: ["ersten", "zweiten", "dritten", "vierten", "fünften"], last: "letzten",
     untilDate: (date) => `bis ${date}`, each: (n, unit) => (n === 1 ? EACH[unit[0]] ?? `jede ${unit[0]}` : `alle ${n} ${unit[1]}`),
     onDays: (days) => `am ${days}`, nthDay: (nth, day) => `am ${nth} ${day}`, workdays: "jeden Werktag",
+    movedBack: (month, lacks, day) => `${month} hat keinen ${lacks}.: zurück auf den ${day}.`, movedForward: (month, lacks, day, next) => `${month} hat keinen ${lacks}.: vor auf den ${day}. ${next}`,
+    noSuchTime: (lacks, time) => `${lacks} gibt es an diesem Tag nicht: ${time}`, twice: (time) => `${time} gibt es an diesem Tag zweimal: das erste Mal`,
     needsDate: "Was sich wiederholt, braucht ein Datum.", custom: "Eigene",
     scope: "Ändern", this: "nur diese", following: "diese und folgende", all: "alle",
   },

@@ -1,6 +1,8 @@
 /** Every string of the page in English; another language is another file of the same shape. */
 const many = (n: number, one: string, more: string) => `${n.toLocaleString("en")} ${n === 1 ? one : more}`
 
+const nth = (n: number) => `${n}${n === 31 ? "st" : "th"}`
+
 export const en = {
   locale: "en",
   name: "TaskFlow",
@@ -47,6 +49,8 @@ export const en = {
     onDay: (day: number) => (day === -1 ? "on the last day" : `on day ${day}`), nth: ["first", "second", "third", "fourth", "fifth"], last: "last",
     untilDate: (date: string) => `until ${date}`, each: (n: number, unit: [string, string]) => (n === 1 ? `every ${unit[0]}` : `every ${n} ${unit[1]}`),
     onDays: (days: string) => `on ${days}`, nthDay: (nth: string, day: string) => `on the ${nth} ${day}`, workdays: "every weekday",
+    movedBack: (month: string, lacks: number, day: number) => `${month} has no ${nth(lacks)}: moved back to the ${nth(day)}`, movedForward: (month: string, lacks: number, day: number, next: string) => `${month} has no ${nth(lacks)}: moved forward to ${day} ${next}`,
+    noSuchTime: (lacks: string, time: string) => `${lacks} does not exist on that day: ${time}`, twice: (time: string) => `${time} happens twice on that day: the first one`,
     needsDate: "A repeating task needs a date.", custom: "Custom",
     scope: "Change", this: "only this one", following: "this and following", all: "all of them",
   },
