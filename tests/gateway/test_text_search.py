@@ -168,18 +168,25 @@ async def test_what_very_many_hold_is_ranked_among_the_newest(paris: Client) -> 
         await paris.post("/v1/tasks/batch", json={"operations": operations})
     await create(paris, title="pay rent")
     await create(paris, title="a call", notes="about the rent")
-    seen: list[str] = []
-    query: dict[str, str] = {"q": "rent", "limit": "200"}
-    while True:
-        answer = (await paris.get("/v1/tasks", params=query)).json()
-        seen += [task["title"] for task in answer["items"]]
-        if answer["next_cursor"] is None:
-            break
-        query["cursor"] = answer["next_cursor"]
-        await create(paris, title="rent, written on the way")
+    seen = await walk(paris, limit=100, writing=True)
     assert seen[0] == "pay rent" and seen[RANKED - 1] == "a call"
     assert seen[RANKED].startswith("old rental") and seen[-1] == "rent, and older than the ranked"
     assert len(seen) == len(set(seen)) == RANKED + 31
+    assert await walk(paris, limit=20) == await walk(paris, limit=500)
+
+
+async def walk(client: Client, *, limit: int, writing: bool = False) -> list[str]:
+    """All that a search for rent finds, page by page; with a task more of the kind before each."""
+    query: dict[str, Any] = {"q": "rent", "limit": limit}
+    seen: list[str] = []
+    while True:
+        answer = (await client.get("/v1/tasks", params=query)).json()
+        seen += [task["title"] for task in answer["items"]]
+        if answer["next_cursor"] is None:
+            return seen
+        query["cursor"] = answer["next_cursor"]
+        if writing:
+            await create(client, title="rent, written on the way")
 
 
 async def test_a_broad_search_keeps_to_what_else_is_asked(paris: Client) -> None:

@@ -289,7 +289,7 @@ story("a time of day follows the person, unless they choose a zone, and undo put
   await until(async () => (await task()).due_at === made.due_at, "and back")
   await page.goto(at(`/?view=all&task=${id}`))
   const due = page.getByRole("complementary").getByRole("group", { name: "Due" })
-  await due.getByText("on your clock, wherever you are").waitFor()
+  await due.getByText("on your clock, anywhere").waitFor()
   await due.getByRole("button").first().click()
   const floats = page.getByLabel("The same time of day wherever I am")
   await floats.uncheck()

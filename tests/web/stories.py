@@ -35,7 +35,11 @@ async def address(story: Story, tmp_path_factory: pytest.TempPathFactory) -> Asy
         try:
             await wait_until_ready(f"http://localhost:{port}", platform, data / "start.log")
             await make_admin(f"http://localhost:{port}", env)
-            os.environ["PAGE_PLATFORM"] = str(platform.pid)
+            os.environ |= {
+                "PAGE_PLATFORM": str(platform.pid),
+                "PAGE_DATA": str(data),
+                "PAGE_PYTHON": sys.executable,
+            }
             yield f"http://localhost:{port}"
         finally:
             if platform.returncode is None:

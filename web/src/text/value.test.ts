@@ -15,7 +15,7 @@ describe("a value in words", () => {
     ["tags", ["home", "deep work"], "home, deep work"],
     ["due_on", "2026-12-10", "Thursday, 10 December".replace(",", "")],
     ["due_at", "2026-12-10T08:00:00Z", "10 Dec 2026, 09:00"],
-    ["due_at", { due_at: "2026-12-10T09:00", due_on: null, floating: true, timezone: "Europe/Paris" }, "Thursday 10 December, 09:00, on your clock, wherever you are"],
+    ["due_at", { due_at: "2026-12-10T09:00", due_on: null, floating: true, timezone: "Europe/Paris" }, "Thursday 10 December, 09:00, on your clock, anywhere"],
     ["due_at", { due_at: "2026-12-10T09:00", timezone: "Asia/Tokyo" }, "Thursday 10 December, 09:00 in Asia/Tokyo"],
     ["due_at", { due_at: null, due_on: null, timezone: null }, ""],
     ["recurrence", { rule: "FREQ=WEEKLY;BYDAY=TU" }, "every week on Tue"],

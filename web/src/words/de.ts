@@ -35,7 +35,7 @@ export const de: Words = {
   priority: { high: "Hoch", medium: "Mittel", low: "Niedrig", none: "Keine" },
   due: {
     none: "Kein Datum", today: "Heute", tomorrow: "Morgen", yesterday: "Gestern", overdue: "Überfällig", now: "Jetzt",
-    pick: "Datum wählen", time: "Uhrzeit", clear: "Entfernen", nextWeek: "Nächste Woche", weekend: "Wochenende", noStart: "Jederzeit", floating: "Dieselbe Uhrzeit, wo ich auch bin", floats: "nach deiner Uhr, wo du auch bist", zone: (zone) => `in ${zone}`,
+    pick: "Datum wählen", time: "Uhrzeit", clear: "Entfernen", nextWeek: "Nächste Woche", weekend: "Wochenende", noStart: "Jederzeit", floating: "Dieselbe Uhrzeit, wo ich auch bin", floats: "nach deiner Uhr, überall", zone: (zone) => `in ${zone}`,
   },
   repeat: {
     never: "Wiederholt sich nicht", every: "Alle", on: "Am", ends: "Endet", forever: "Nie", until: "Am", after: "Nach",

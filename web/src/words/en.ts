@@ -35,7 +35,7 @@ export const en = {
   priority: { high: "High", medium: "Medium", low: "Low", none: "None" },
   due: {
     none: "No date", today: "Today", tomorrow: "Tomorrow", yesterday: "Yesterday", overdue: "Overdue", now: "Now",
-    pick: "Pick a date", time: "Time", clear: "Clear", nextWeek: "Next week", weekend: "Weekend", noStart: "Any time", floating: "The same time of day wherever I am", floats: "on your clock, wherever you are", zone: (zone: string) => `in ${zone}`,
+    pick: "Pick a date", time: "Time", clear: "Clear", nextWeek: "Next week", weekend: "Weekend", noStart: "Any time", floating: "The same time of day wherever I am", floats: "on your clock, anywhere", zone: (zone: string) => `in ${zone}`,
   },
   repeat: {
     never: "Does not repeat", every: "Every", on: "On", ends: "Ends", forever: "Never", until: "On", after: "After",
