@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from fastapi import Response
@@ -11,6 +11,7 @@ from msgspec import Struct
 from sqlalchemy import ARRAY, ColumnElement, Integer, Select, Text, and_, bindparam, or_, select
 
 from gateway.bodies import write_json
+from gateway.broad_search import BEST, REST, find_edge, is_ranked, sort_rest
 from gateway.context import Context
 from gateway.identity import Identity
 from gateway.pages import page, read_cursor, read_limit, write_cursor
@@ -50,6 +51,9 @@ CONDITIONS: dict[str, ColumnElement[bool]] = {
         ),
     ),
     "terms": FOUND,
+    # Instead of "terms", where more fit than are ranked.
+    "best": BEST,
+    "rest": REST,
 }
 
 
@@ -161,30 +165,99 @@ def write_filtered_page(shape: Shape, condition: ColumnElement[bool]) -> Stateme
 # --- the page ----------------------------------------------------------------------------------
 
 
+class Asked(Struct, frozen=True):
+    """A list: which tasks, in which order, and what an expression adds."""
+
+    values: Mapping[str, Any]
+    sort: str
+    condition: ColumnElement[bool] | None
+
+    @property
+    def kind(self) -> str:
+        """What tells its cursors from others'; where things are ranked they hold more."""
+        return f"{'found' if is_ranked(self.sort) else 'tasks'}:{self.sort}"
+
+
+class Walk(Struct, frozen=True):
+    """Where a walk through a list stands: behind which place, and in a broad search, where the
+    ranked ones end and whether it is there already."""
+
+    place: Mapping[str, Any]
+    edge: datetime | None = None
+    is_behind: bool = False
+
+    @property
+    def behind(self) -> "Walk":
+        """From the first that is not ranked."""
+        return Walk({}, self.edge, True)
+
+
 async def search_tasks(context: Context, who: Identity, query: TaskQuery) -> Response:
     """One page of the person's tasks."""
     limit, sort = read_limit(query.limit), check_sort(query)
-    kind = f"tasks:{sort}"
-    values = read_values(query, who)
-    place = None if query.cursor is None else _read_place(context, query.cursor, kind)
-    nulls = None if place is None else tuple(value is None for value in place.values())
-    shape = Shape(tuple(values), sort, nulls)
     condition = _read_filter(query, context.clock(), who.timezone)
-    statement = write_page(shape) if condition is None else write_filtered_page(shape, condition)
-    rows = await fetch_rows(context, statement, {**values, **(place or {}), "limit": limit + 1})
+    asked = Asked(read_values(query, who), sort, condition)
+    walk = await _begin(context, asked, query.cursor)
+    rows, ranked = await _fetch_page(context, asked, walk, limit + 1)
     items = [as_task(tuple(row)) for row in rows[:limit]]
     if query.highlight:
         await highlight_tasks(context, query, items)
-    cursor = _write_place(context, kind, rows[limit - 1]) if len(rows) > limit else None
+    cursor = None
+    if len(rows) > limit:
+        last = walk if limit <= ranked else walk.behind
+        cursor = _write_place(context, asked, last, rows[limit - 1])
     return write_json(page(items, cursor))
 
 
-def _read_place(context: Context, cursor: str, kind: str) -> Mapping[str, Any]:
-    """The values of a cursor by their parameters; the last is the id."""
-    *values, last = read_cursor(context, cursor, kind)
-    return {name_place(n): value for n, value in enumerate([*values, UUID(str(last))])}
+async def _begin(context: Context, asked: Asked, cursor: str | None) -> Walk:
+    if cursor is not None:
+        return _read_place(context, asked, cursor)
+    edge = None
+    if is_ranked(asked.sort):
+        edge = await find_edge(context, asked.values["user_id"], asked.values["terms"])
+    return Walk({}, edge)
 
 
-def _write_place(context: Context, kind: str, row: Any) -> str:
-    *values, last = tuple(row)[len(SHOWN) :]
-    return write_cursor(context, kind, *values, str(last))
+async def _fetch_page(
+    context: Context, asked: Asked, walk: Walk, count: int
+) -> "tuple[list[Any], int]":
+    """Rows of a page, and how many of them are of the part where the walk stands; what misses
+    comes from behind it."""
+    rows = await _fetch_part(context, asked, walk, count)
+    more: list[Any] = []
+    if walk.edge is not None and not walk.is_behind and len(rows) < count:
+        more = await _fetch_part(context, asked, walk.behind, count - len(rows))
+    return rows + more, len(rows)
+
+
+async def _fetch_part(context: Context, asked: Asked, walk: Walk, count: int) -> list[Any]:
+    names, sort = tuple(asked.values), asked.sort
+    if walk.edge is not None:
+        part = "rest" if walk.is_behind else "best"
+        names = tuple(part if name == "terms" else name for name in names)
+        sort = sort_rest(sort) if walk.is_behind else sort
+    nulls = tuple(value is None for value in walk.place.values()) or None
+    shape = Shape(names, sort, nulls)
+    condition = asked.condition
+    statement = write_page(shape) if condition is None else write_filtered_page(shape, condition)
+    values = {**asked.values, **walk.place, "edge": walk.edge, "limit": count}
+    return await fetch_rows(context, statement, values)
+
+
+def _read_place(context: Context, asked: Asked, cursor: str) -> Walk:
+    """Where a cursor stands: the values of its row by their parameters; the last is the id."""
+    values = read_cursor(context, cursor, asked.kind)
+    edge, is_behind = None, False
+    if is_ranked(asked.sort):
+        edge, is_behind = cast("datetime | None", values[0]), bool(values[1])
+        values = values[2:]
+    *keys, last = values
+    return Walk(
+        {name_place(n): value for n, value in enumerate([*keys, UUID(str(last))])}, edge, is_behind
+    )
+
+
+def _write_place(context: Context, asked: Asked, walk: Walk, row: Any) -> str:
+    *keys, last = tuple(row)[len(SHOWN) :]
+    part = (walk.edge, int(walk.is_behind)) if is_ranked(asked.sort) else ()
+    return write_cursor(context, asked.kind, *part, *keys, str(last))

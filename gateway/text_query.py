@@ -42,8 +42,8 @@ def _query(terms: ColumnElement[Any]) -> ColumnElement[Any]:
     return select(func.search_query(terms)).scalar_subquery()
 
 
-def _find(terms: ColumnElement[Any]) -> Any:
-    return ROW.search.op("@@")(_query(terms))
+def _find(terms: ColumnElement[Any], search: ColumnElement[Any] = ROW.search) -> Any:
+    return search.op("@@")(_query(terms))
 
 
 def find_text(text: str) -> Any:
@@ -56,6 +56,11 @@ def find_text(text: str) -> Any:
 TERMS, WHOLE = (bindparam(name, type_=ARRAY(Text)) for name in ("terms", "whole_terms"))
 FOUND = _find(TERMS)
 RANK = func.ts_rank(ROW.search, _query(TERMS)) + func.ts_rank(ROW.search, _query(WHOLE))
+
+
+def find_terms(search: ColumnElement[Any]) -> Any:
+    """FOUND, in another place that holds what tasks are found by."""
+    return _find(TERMS, search)
 
 
 def name_whole_words(terms: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import event
 
+from gateway.broad_search import RANKED
 from gateway.text_query import SPACELESS, cut_suffix, read_terms
 from taskflow.migrate import migrate
 from tests.gateway.test_tasks import create
@@ -157,6 +158,48 @@ async def test_a_walk_by_relevance_meets_each_once(library: Client) -> None:
     assert seen == [task["id"] for task in whole] and len(seen) >= 3
 
 
+async def test_what_very_many_hold_is_ranked_among_the_newest(paris: Client) -> None:
+    """Of a broad search the newest are ranked and the others follow; a walk meets each once, also
+    while people write."""
+    await create(paris, title="rent, and older than the ranked")
+    older = [{"op": "create", "task": {"title": f"old rental {n}"}} for n in range(30)]
+    newer = [{"op": "create", "task": {"title": f"rental {n}"}} for n in range(RANKED - 2)]
+    for operations in (older, newer):
+        await paris.post("/v1/tasks/batch", json={"operations": operations})
+    await create(paris, title="pay rent")
+    await create(paris, title="a call", notes="about the rent")
+    seen = await walk(paris, limit=100, writing=True)
+    assert seen[0] == "pay rent" and seen[RANKED - 1] == "a call"
+    assert seen[RANKED].startswith("old rental") and seen[-1] == "rent, and older than the ranked"
+    assert len(seen) == len(set(seen)) == RANKED + 31
+    assert await walk(paris, limit=20) == await walk(paris, limit=500)
+
+
+async def walk(client: Client, *, limit: int, writing: bool = False) -> list[str]:
+    """All that a search for rent finds, page by page; with a task more of the kind before each."""
+    query: dict[str, Any] = {"q": "rent", "limit": limit}
+    seen: list[str] = []
+    while True:
+        answer = (await client.get("/v1/tasks", params=query)).json()
+        seen += [task["title"] for task in answer["items"]]
+        if answer["next_cursor"] is None:
+            return seen
+        query["cursor"] = answer["next_cursor"]
+        if writing:
+            await create(client, title="rent, written on the way")
+
+
+async def test_a_broad_search_keeps_to_what_else_is_asked(paris: Client) -> None:
+    made = [
+        {"op": "create", "task": {"title": f"rent {n}", "priority": "low" if n % 2 else "high"}}
+        for n in range(RANKED + 100)
+    ]
+    await paris.post("/v1/tasks/batch", json={"operations": made})
+    found = await find(paris, "rent", priority="low", filter="title:9", limit="500")
+    assert sorted(found) == sorted(f"rent {n}" for n in range(1, RANKED + 100, 2) if "9" in str(n))
+    assert len(await find(paris, "rent", sort="title", limit="500")) == 500
+
+
 async def test_much_text_is_indexed_too(paris: Client) -> None:
     """The longest notes of every kind fit into an index entry."""
     kinds = [
@@ -193,7 +236,8 @@ async def test_a_page_costs_as_many_statements_however_long_it_is(
         items = (await paris.get("/v1/tasks", params={"q": "rent", "limit": limit, **more})).json()
         assert len(items["items"]) == int(limit)
         counts.append(len(said))
-    assert counts == [2 if "highlight" in more else 1] * 2
+    # The page, what is broad, and highlights.
+    assert counts == [3 if "highlight" in more else 2] * 2
 
 
 # --- terms -------------------------------------------------------------------------------------

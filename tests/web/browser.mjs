@@ -11,12 +11,14 @@ export const AXE = require.resolve("axe-core/axe.min.js")
 export const BASE = process.env.PAGE_URL ?? "http://localhost:8080"
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
 const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+// A state is waited for, however long a busy machine takes to it.
+const PATIENCE = 40_000
 export const PASSWORD = "a good password"
 let people = 0
 
 /** A story with a browser of its own and a page that a new person is logged in to; fails on any error in the console. */
 export function story(name, tell, options = {}) {
-  test(name, { timeout: 120_000 }, async () => {
+  test(name, { timeout: 300_000 }, async () => {
     const browser = await chromium.launch({ executablePath: PLACES.find(existsSync), args: FLAGS })
     try {
       const world = new World(browser, options)
@@ -45,7 +47,7 @@ class World {
     const { stranger: _, ...options } = this.options
     const home = context ?? (await this.browser.newContext({ viewport: { width: 1280, height: 820 }, locale: "en-GB", timezoneId: "Europe/Paris", ...options }))
     const page = await home.newPage()
-    page.setDefaultTimeout(15_000)
+    page.setDefaultTimeout(PATIENCE)
     page.on("pageerror", (error) => this.errors.push(String(error)))
     page.on("console", (message) => {
       // The network may say no; the policy, React and scripts may not.
@@ -96,10 +98,10 @@ export async function add(page, line) {
 }
 
 /** Everything on this page has been confirmed by the server. */
-export const settled = (page) => page.waitForFunction(() => !document.querySelector("[data-pending]"), null, { timeout: 30_000 })
+export const settled = (page) => page.waitForFunction(() => !document.querySelector("[data-pending]"), null, { timeout: 60_000 })
 
 /** Polls until `look` gives something true. */
-export async function until(look, what, patience = 20_000) {
+export async function until(look, what, patience = PATIENCE) {
   const end = Date.now() + patience
   for (;;) {
     const found = await look()

@@ -183,7 +183,7 @@ story("a webhook gets a new secret, its log says why it failed, and it is sent a
   await until(async () => (await secret.innerText()) !== first, "another secret is shown")
   await line.getByText(/the old secret signs too until/).waitFor()
   await line.getByRole("button", { name: "Send a test" }).click()
-  await page.getByText(/^The test:/).first().waitFor({ timeout: 30_000 })
+  await page.getByText(/^The test:/).first().waitFor()
   await line.getByRole("button", { name: /^More actions/ }).click()
   await page.getByRole("menuitem", { name: "What went there" }).click()
   await line.getByRole("button", { name: "Attempts" }).first().click()
@@ -268,6 +268,40 @@ story("a task starts, reminds from its start and after it is due, and its time f
     const reminders = task.reminders.map(({ before, relative_to: base }) => `${before} ${base ?? "due"}`).sort().join()
     return task.start_at && task.floating && reminders === "-PT30M due,PT1H start"
   }, "start, reminders and floating arrive")
+})
+
+story("a time of day follows the person, unless they choose a zone, and undo puts it back on their clock", async (page, world) => {
+  const ask = await world.device()
+  await add(page, "call home tomorrow 10:00")
+  const task = async () => (await ask("GET", "/v1/tasks")).items[0]
+  const { id, ...made } = await until(task, "the task arrives")
+  assert.deepEqual([made.floating, made.timezone], [true, "Europe/Paris"])
+  await page.goto(at("/?view=all"))
+  await row(page, "call home").getByRole("button").focus()
+  await page.keyboard.press("t")
+  await until(async () => (await task()).due_on !== null, "it is due all day")
+  await page.keyboard.press("z")
+  await until(async () => (await task()).due_at === made.due_at && (await task()).floating, "it is at its time again, and floats")
+  await ask("PATCH", "/v1/me", { timezone: "America/New_York" })
+  const hours = (Date.parse((await until(async () => (await task()).due_at !== made.due_at && task(), "it follows its person")).due_at) - Date.parse(made.due_at)) / 3_600_000
+  assert.equal(hours, 6)
+  await ask("PATCH", "/v1/me", { timezone: "Europe/Paris" })
+  await until(async () => (await task()).due_at === made.due_at, "and back")
+  await page.goto(at(`/?view=all&task=${id}`))
+  const due = page.getByRole("complementary").getByRole("group", { name: "Due" })
+  await due.getByText("on your clock, anywhere").waitFor()
+  await due.getByRole("button").first().click()
+  const floats = page.getByLabel("The same time of day wherever I am")
+  await floats.uncheck()
+  await due.getByText("in Europe/Paris").waitFor()
+  await until(async () => !(await task()).floating && (await task()).due_at === made.due_at, "it is fixed where it was")
+  await page.getByRole("dialog").getByLabel("Time zone").fill("Asia/Tokyo")
+  await page.keyboard.press("Tab")
+  await due.getByText("10:00 in Asia/Tokyo").waitFor()
+  await until(async () => (await task()).timezone === "Asia/Tokyo", "the zone arrives")
+  const there = (await task()).due_at
+  await floats.check()
+  await until(async () => (await task()).floating && (await task()).due_at === there, "it floats again, at the same instant")
 })
 
 // --- people --------------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 /** The stories of operators and outages: the machine room, dead letters, and a gateway that dies in the middle. */
 import assert from "node:assert/strict"
+import { execFileSync } from "node:child_process"
 import { readFileSync, readdirSync } from "node:fs"
 import { BASE, PASSWORD, add, live, logIn, row, settled, story, until } from "./browser.mjs"
 
+const ROOT = new URL("../..", import.meta.url).pathname
 const ADMIN = "admin@example.com"
 
 /** The gateway's process: the child of the platform that serves it. */
@@ -11,7 +13,7 @@ function gateway() {
   return Number(readdirSync("/proc").filter((name) => /^\d+$/.test(name)).find((pid) => {
     try {
       const parent = /\) \S (\d+) /.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))[1]
-      return parent === platform && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("gateway.app")
+      return parent === platform && readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("-m\0gateway\0")
     } catch {
       return false
     }
@@ -44,5 +46,45 @@ story("an admin sees functions wake and sleep, and no dead letters", async (page
   await page.getByRole("listitem").filter({ hasText: "write-task woke" }).waitFor()
   await page.getByRole("listitem").filter({ hasText: "write-task went to sleep" }).waitFor({ timeout: 60_000 })
   await page.goto(new URL("/letters", BASE).href)
+  await page.getByText("No dead letters.").waitFor()
+}, { stranger: true })
+
+/** Puts a record on the topic of commands that its function gives up. */
+function poison(kind) {
+  const env = { ...process.env, TASKFLOW_DATA: process.env.PAGE_DATA, PYTHONPATH: ROOT }
+  execFileSync(process.env.PAGE_PYTHON, ["-m", "tests.web.poison", kind], { env, cwd: ROOT })
+}
+
+/** The page of dead letters once it holds this many. */
+async function letters(page, count) {
+  await page.goto(new URL("/letters", BASE).href)
+  await until(async () => {
+    const asked = page.waitForResponse((answer) => answer.url().includes("/v1/dead-letters"))
+    await page.reload()
+    return (await (await asked).json()).items.length === count
+  }, `${count} dead letters are kept`, 90_000)
+  return page.getByRole("article")
+}
+
+story("dead letters are read, sent again and kept again, and discarded", async (page) => {
+  await logIn(page, ADMIN, PASSWORD)
+  poison("unreadable")
+  let letter = (await letters(page, 1)).first()
+  await letter.getByRole("button", { name: "The record" }).click()
+  await letter.getByText("this is no event").waitFor()
+  await letter.getByRole("button", { name: "Redrive" }).click()
+  await page.getByText(/it can only be discarded/).first().waitFor()
+  await letter.getByRole("button", { name: "Discard" }).click()
+  await page.getByRole("dialog").getByRole("button", { name: "Discard" }).click()
+  await page.getByText("No dead letters.").waitFor()
+  poison("failing")
+  letter = (await letters(page, 1)).first()
+  await letter.getByText("5 attempts").waitFor()
+  await letter.getByRole("button", { name: "Redrive" }).click()
+  await page.getByText("Back on its topic").first().waitFor()
+  await page.getByText("No dead letters.").waitFor()
+  letter = (await letters(page, 1)).first()
+  await letter.getByRole("button", { name: "Discard" }).click()
+  await page.getByRole("dialog").getByRole("button", { name: "Discard" }).click()
   await page.getByText("No dead letters.").waitFor()
 }, { stranger: true })

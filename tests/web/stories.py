@@ -35,7 +35,11 @@ async def address(story: Story, tmp_path_factory: pytest.TempPathFactory) -> Asy
         try:
             await wait_until_ready(f"http://localhost:{port}", platform, data / "start.log")
             await make_admin(f"http://localhost:{port}", env)
-            os.environ["PAGE_PLATFORM"] = str(platform.pid)
+            os.environ |= {
+                "PAGE_PLATFORM": str(platform.pid),
+                "PAGE_DATA": str(data),
+                "PAGE_PYTHON": sys.executable,
+            }
             yield f"http://localhost:{port}"
         finally:
             if platform.returncode is None:
@@ -65,7 +69,7 @@ async def make_admin(address: str, env: dict[str, str]) -> None:
     assert await grant.wait() == 0
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 @pytest.mark.parametrize(
     "file", ["short.test.mjs", "stories.test.mjs", "features.test.mjs", "machine.test.mjs"]
 )

@@ -38,7 +38,7 @@ story("logging out everywhere ends the other window, what is typed there is kept
 story("channels, tokens, zone and language", async (page, world) => {
   await page.goto(at("/settings"))
   await page.getByRole("button", { name: "Send a test" }).first().click()
-  await page.getByText("The test: Sent").first().waitFor({ timeout: 30_000 })
+  await page.getByText("The test: Sent").first().waitFor()
   await page.getByLabel("Address", { exact: true }).fill("ada@elsewhere.example.com")
   await page.getByRole("button", { name: "Add channel" }).click()
   await page.getByText("ada@elsewhere.example.com").waitFor()
@@ -81,12 +81,31 @@ story("a task is edited where it stands", async (page, world) => {
   assert.equal(changed.title, "call the other bank")
   assert.equal(changed.priority, "medium")
   assert.match(changed.recurrence.rule, /^FREQ=MONTHLY/)
+  await panel.getByText("High").click()
+  await until(async () => (await ask("GET", `/v1/tasks/${changed.id}`)).priority === "high", "it is of high priority")
+  await page.keyboard.press("z")
+  await until(async () => (await ask("GET", `/v1/tasks/${changed.id}`)).priority === "medium", "and of medium again")
   await panel.getByRole("button", { name: "History" }).click()
   await panel.getByText("ask for Ms Li").last().waitFor()
+  await panel.getByText("Medium → High").first().waitFor()
   await panel.getByRole("button", { name: "Did my reminders come?" }).click()
   await panel.getByText("Planned").first().waitFor()
   await panel.getByRole("button", { name: "Series" }).click()
   await panel.getByText("planned").first().waitFor()
+})
+
+story("a repetition is previewed as it is chosen, with the reason for each date that differs from its rule", async (page) => {
+  await add(page, "settle up on 31 january")
+  await settled(page)
+  await page.goto(at("/?view=all"))
+  await row(page, "settle up").getByRole("button").click()
+  await page.getByRole("complementary").getByRole("group", { name: "Repeat" }).getByRole("button").click()
+  const editor = page.getByRole("dialog", { name: "Repeat" })
+  await editor.getByRole("combobox", { name: "Repeat" }).selectOption("monthly")
+  const february = editor.getByRole("listitem").nth(1)
+  await february.filter({ hasText: /28 February.*February has/ }).waitFor()
+  await editor.getByRole("combobox", { name: "In short months" }).selectOption("forward")
+  await february.filter({ hasText: /1 March.*February has/ }).waitFor()
 })
 
 story("a deleted task comes back by undo, as if nothing had been", async (page, world) => {
@@ -172,7 +191,7 @@ story("by keyboard alone", async (page, world) => {
   assert.deepEqual([task.title, task.priority], [title, "high"])
 })
 
-story("dragged to another day in the week, and to another column of the board", async (page, world) => {
+story("dragged to another day in the week and the month, and to another column of the board", async (page, world) => {
   const ask = await world.device()
   await add(page, "movable today")
   await settled(page)
@@ -185,10 +204,26 @@ story("dragged to another day in the week, and to another column of the board", 
   await drag(page, card, days.nth(to))
   await until(async () => (await days.nth(to).textContent()).includes("movable"), "the card is on its new day")
   await until(async () => (await ask("GET", "/v1/tasks")).items[0].due_on === day(to - from), "the due date follows")
+  await page.goto(at("/month"))
+  await page.getByRole("button", { name: "movable", exact: true }).waitFor()
+  const [near, there] = await page.locator("main section").evaluateAll((all) => {
+    const from = all.findIndex((one) => one.textContent.includes("movable"))
+    return [from, from % 7 === 6 ? from - 1 : from + 1]
+  })
+  const before = (await ask("GET", "/v1/tasks")).items[0].due_on
+  await drag(page, page.getByRole("button", { name: "movable", exact: true }), page.locator("main section").nth(there))
+  await until(async () => (await ask("GET", "/v1/tasks")).items[0].due_on === moved(before, there - near), "the month moves it, too")
+  await page.getByRole("button", { name: "Undo" }).click()
+  await until(async () => (await ask("GET", "/v1/tasks")).items[0].due_on === before, "and back")
   await page.goto(at("/board"))
   await drag(page, page.getByRole("button", { name: "movable" }), page.getByRole("region", { name: "High" }))
   await until(async () => (await ask("GET", "/v1/tasks")).items[0].priority === "high", "the priority follows")
+  await page.getByRole("button", { name: "By status" }).click()
+  await drag(page, page.getByRole("button", { name: "movable" }), page.getByRole("region", { name: "Done" }))
+  await until(async () => (await ask("GET", "/v1/tasks")).items[0].status === "done", "the status follows")
 })
+
+const moved = (date, days) => new Date(Date.parse(date) + days * 86_400_000).toISOString().slice(0, 10)
 
 async function drag(page, what, where) {
   const from = await what.boundingBox()
@@ -198,6 +233,40 @@ async function drag(page, what, where) {
   await page.mouse.move(from.x + from.width / 2 + 12, from.y + 12, { steps: 3 })
   await page.mouse.move(to.x + to.width / 2, to.y + to.height / 2, { steps: 8 })
   await page.mouse.up()
+}
+
+story("a change among a thousand tasks draws what changed, and nothing else", async (page, world) => {
+  const ask = await world.device()
+  await ask("POST", "/v1/tasks/batch", { operations: Array.from({ length: 1000 }, (_, n) => ({ op: "create", task: { title: `one of many ${n}` } })) })
+  await page.goto(at("/?view=all"))
+  await page.locator("[data-task]").first().waitFor()
+  await live(page)
+  const title = await page.locator("[data-task] [data-title]").nth(2).innerText()
+  assert.deepEqual(await drawn(page, () => page.getByRole("checkbox", { name: `Complete: ${title}`, exact: true }).click()), [title])
+  const added = await drawn(page, async () => {
+    await add(page, "one more")
+    await row(page, "one more").waitFor()
+  })
+  assert.deepEqual(added, ["one more"])
+  for (const end of ["scrollHeight", "offsetTop"]) {
+    await page.locator("#main").evaluate((main, end) => (main.scrollTop = main[end]), end)
+    await until(async () => (await page.locator("[data-task]").count()) < 80, "only what is in sight is drawn")
+  }
+})
+
+/** The titles of the rows that are written to on screen until `act` has been confirmed. */
+async function drawn(page, act) {
+  await page.evaluate(() => {
+    window.drawn = new Set()
+    window.watch = new MutationObserver((changes) => changes.forEach(({ target }) => {
+      const task = (target.nodeType === 1 ? target : target.parentElement)?.closest("[data-task]")
+      if (task) window.drawn.add(task.querySelector("[data-title]").textContent)
+    }))
+    window.watch.observe(document.getElementById("main"), { subtree: true, childList: true, attributes: true, characterData: true })
+  })
+  await act()
+  await settled(page)
+  return page.evaluate(() => (window.watch.disconnect(), [...window.drawn]))
 }
 
 // --- search --------------------------------------------------------------------------------------
@@ -278,17 +347,27 @@ story("the same field changed in two places is shown with both values", async (p
 
 // --- the machine and the record ------------------------------------------------------------------
 
-story("the record is shown and verified", async (page) => {
+story("the record is shown and verified", async (page, world) => {
+  const ask = await world.device()
   await add(page, "for the record")
   await settled(page)
-  await page.goto(at("/audit"))
   await until(async () => {
-    await page.reload()
-    await page.locator("summary").filter({ hasText: "account.logged_in" }).first().waitFor()
-    return (await page.getByText("for the record").count()) > 0
-  }, "the entry appears")
+    const actions = (await ask("GET", "/v1/audit?limit=100")).items.map((entry) => entry.action)
+    return actions.includes("account.logged_in") && actions.some((action) => /created/.test(action))
+  }, "both are on record", 60_000)
+  await page.goto(at("/audit"))
+  await page.locator("summary").filter({ hasText: "account.logged_in" }).first().waitFor()
+  await page.getByText("for the record").first().waitFor({ state: "attached" })
   await page.getByRole("button", { name: "Verify the chain" }).click()
   await page.getByText(/The chain is whole/).waitFor()
+})
+
+story("a browser offers to install the page", async (page) => {
+  await page.evaluate(() => navigator.serviceWorker.ready.then(() => {}))
+  const session = await page.context().newCDPSession(page)
+  const { installabilityErrors } = await session.send("Page.getInstallabilityErrors")
+  // Each story has a context of its own, which the browser takes for a private window.
+  assert.deepEqual(installabilityErrors.map((one) => one.errorId).filter((id) => id !== "in-incognito"), [])
 })
 
 story("who is no admin is told so", async (page) => {
@@ -354,6 +433,8 @@ for (const colorScheme of ["light", "dark"]) {
     await page.keyboard.press("Escape")
     await page.locator("#quick-add").fill("something tomorrow #x !high")
     await check(page, "quick add")
+    const moves = await page.evaluate(() => document.getAnimations().map((one) => Number(one.effect.getTiming().duration)).filter((ms) => ms > 1))
+    assert.deepEqual(moves, [], "who wants little motion sees none")
   }, { colorScheme, reducedMotion: "reduce" })
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import type { Task } from "@/api/shapes"
-import { arrange } from "./arrange"
-import { askFor, compareBy, here, matches, readSpec, stillMatches, writeSpec } from "./spec"
+import { Given, arrange, firstOf } from "./arrange"
+import { askFor, compareBy, here, matcher, orderOf, readSpec, stillMatches, writeSpec } from "./spec"
 
 const at = here("America/New_York", new Date("2026-11-23T15:00Z"))
 const spec = (text: string) => readSpec(new URLSearchParams(text))
@@ -11,13 +11,16 @@ const task = (id: string, fields: Partial<Task> = {}): Task => ({
   created_at: "2026-11-01T00:00:00Z", updated_at: "2026-11-01T00:00:00Z", completed_at: null, created_by: "", ...fields,
 })
 
-function show(tasks: Task[], touched: string[], sort = "title", more = false, order = tasks.map((one) => one.id)) {
+/** What is shown of `tasks` after `touched`, where the server gave `order`; those in `before` as they were then. */
+function show(tasks: Task[], touched: string[], sort = "title", more = false, order = tasks.map((one) => one.id), before = new Map<string, Task>()) {
   const known = new Map(tasks.map((one) => [one.id, one]))
-  const wanted = (one: Task) => matches(one, spec("view=today"), at)
   const find = (id: string) => known.get(id) ?? null
-  const found = arrange({ ids: order, more }, touched, { find, show: find, matches: wanted, compare: compareBy(sort) })
+  const given = new Given(order.map((id) => before.get(id) ?? known.get(id)!), more)
+  const found = arrange(given, touched, { show: find, matches: matcher(spec("view=today"), at), compare: orderOf(sort) })
   return found.map((one) => one.id).join("")
 }
+
+const byId = (tasks: Task[]) => new Map(tasks.map((one) => [one.id, one]))
 
 describe("arrange", () => {
   const abc = [task("a"), task("c"), task("e")]
@@ -32,11 +35,32 @@ describe("arrange", () => {
   })
   it("drops what does not belong any more, moves what moved", () => {
     const moved = [task("a", { status: "done" }), task("c", { title: "z" }), task("e")]
-    expect(show(moved, ["a", "c"])).toBe("ec")
+    expect(show(moved, ["a", "c"], "title", false, ["a", "c", "e"], byId(abc))).toBe("ec")
   })
-  it("is quick for 100,000", () => {
+  it("leaves in its place what is still in order there, also between equals", () => {
+    const equal = [task("c"), task("a"), task("b")].map((one) => ({ ...one, title: "same" }))
+    expect(show(equal.map((one) => ({ ...one, priority: "high" as const })), ["a"], "title,-created_at")).toBe("cab")
+    const swapped = [task("a", { title: "y" }), task("b", { title: "x" }), task("c", { title: "z" })]
+    expect(show(swapped, ["a", "b"], "title", false, ["a", "b", "c"], byId([task("a", { title: "x" }), task("b", { title: "y" })]))).toBe("bac")
+  })
+  it("puts what is new first where the server alone knows the order, and moves nothing", () => {
+    expect(show([task("x"), task("b"), task("a"), task("c", { status: "done" })], ["x", "a", "c"], "relevance", true, ["b", "a", "c"])).toBe("xba")
+  })
+  it("compares a handful of 100,000 for a change", () => {
     const many = Array.from({ length: 100_000 }, (_, n) => task(String(n).padStart(6, "0")))
-    expect(show(many, ["050000"]).length).toBe(600_000)
+    const known = new Map([...many, task("050000a")].map((one) => [one.id, one]))
+    let compared = 0
+    const compare = (one: Task, other: Task) => ((compared += 1), compareBy("title")(one, other))
+    const found = arrange(new Given(many, false), ["050000", "050000a", "000001"], {
+      show: (id) => (id === "000001" ? null : known.get(id)!), matches: () => true, compare,
+    })
+    expect(found.length).toBe(100_000)
+    expect(found.slice(49_999, 50_001).map((one) => one.id)).toEqual(["050000", "050000a"])
+    expect(compared).toBeLessThan(30)
+  })
+  it("finds the first few of many in order", () => {
+    const many = Array.from({ length: 1000 }, (_, n) => task(String((n * 7919) % 1000).padStart(4, "0")))
+    expect(firstOf(many, 3, compareBy("title")).map((one) => one.id)).toEqual(["0000", "0001", "0002"])
   })
 })
 
@@ -63,7 +87,7 @@ describe("matches", () => {
     ["view=all&q=boo+home", due({ title: "Write a book", tags: ["Home"] }), true],
     ["view=all&q=報告", due({ title: "月次報告を書く" }), true],
   ])("%s", (query, one, expected) => {
-    expect(matches(one, spec(query), at)).toBe(expected)
+    expect(matcher(spec(query), at)(one)).toBe(expected)
   })
 })
 

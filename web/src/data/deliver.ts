@@ -31,9 +31,9 @@ function send(one: Operation, given: Ask): Promise<Answer<Task>> {
   const scope = "scope" in one && one.scope && one.scope !== "this" ? `?scope=${one.scope}` : ""
   switch (one.op) {
     case "create":
-      return ask("POST", "/v1/tasks", { ...given, body: { id: one.id, ...one.task } })
+      return ask("POST", "/v1/tasks", { ...given, body: { id: one.id, ...asSent(one.task) } })
     case "update":
-      return ask("PATCH", path + scope, { ...given, body: one.changes, version: one.version || undefined })
+      return ask("PATCH", path + scope, { ...given, body: asSent(one.changes), version: one.version || undefined })
     case "delete":
       return ask("DELETE", path + scope, given)
     case "snooze":
@@ -41,6 +41,11 @@ function send(one: Operation, given: Ask): Promise<Answer<Task>> {
     default:
       return ask("POST", `${path}/${one.op}`, given)
   }
+}
+
+/** What floats goes without a zone: the person may be in another one by the time it is sent. */
+export function asSent({ timezone, ...fields }: Fields): Fields {
+  return timezone === undefined || fields.floating ? fields : { ...fields, timezone }
 }
 
 function readOne(one: Operation, answer: Answer<Task>): Delivered {
@@ -73,8 +78,8 @@ type Batch = { results: { status: number; task?: Task; problem?: { detail: strin
 
 function asBatch(entry: Entry): unknown {
   const lines = entry.operations.map((one) => {
-    if (one.op === "create") return { op: "create", task: { id: one.id, ...one.task } }
-    if (one.op === "update") return { op: "update", id: one.id, task: one.changes }
+    if (one.op === "create") return { op: "create", task: { id: one.id, ...asSent(one.task) } }
+    if (one.op === "update") return { op: "update", id: one.id, task: asSent(one.changes) }
     return { op: one.op, id: one.id }
   })
   return { operations: lines }

@@ -11,6 +11,7 @@ import { type Connection, Live } from "./live"
 import { useNotices } from "./notices"
 import { Outbox } from "./outbox"
 import { useSession } from "./session"
+import { afterPaint, whenCalm } from "./paint"
 import { openShelf } from "./shelf"
 import { type Here, here } from "./spec"
 
@@ -18,6 +19,9 @@ export type Desk = { user: User; known: KnownTasks; outbox: Outbox; connection: 
 
 const DeskContext = createContext<Desk | null>(null)
 const TICK = 15_000
+// What a change of tasks changes beside them (counts of tags, lists of expressions) is asked for once a burst is over.
+const CALM = 150
+const RESTLESS = 800
 
 export function DeskProvider({ user, children }: { user: User; children: ReactNode }) {
   const tools = useTools(user.id)
@@ -40,7 +44,7 @@ function useTools(person: string): { known: KnownTasks; outbox: Outbox } {
       if (news.kind === "failures") tell({ text: done.someRefused(news.count), detail: news.reason, tone: "late" })
       else if (news.kind === "refused") tell({ text: done.refused, detail: news.entry.reason, tone: "late" })
       else tell({ text: unsaved.conflict, tone: "late" })
-    })
+    }, Date.now, afterPaint)
     return { known, outbox }
   }, [person, tell])
   useEffect(() => {
@@ -59,11 +63,14 @@ function useLive({ known, outbox }: { known: KnownTasks; outbox: Outbox }): Conn
   const { end } = useSession()
   const [connection, setConnection] = useState<Connection>("connecting")
   useEffect(() => {
+    const askAgain = whenCalm(() => {
+      void client.invalidateQueries({ queryKey: ["aside"] })
+      void client.invalidateQueries({ queryKey: ["tasks"], predicate: ({ queryKey }) => String(queryKey[1]).includes("filter=") })
+    }, CALM, RESTLESS)
     const live = new Live({
       items: (items) => {
         known.follow(items)
-        void client.invalidateQueries({ queryKey: ["aside"] })
-        void client.invalidateQueries({ queryKey: ["tasks"], predicate: ({ queryKey }) => String(queryKey[1]).includes("filter=") })
+        askAgain()
       },
       resync: () => void client.invalidateQueries(),
       state: (state) => {

@@ -3,8 +3,8 @@ import { useMemo } from "react"
 import type { Scope, Task } from "@/api/shapes"
 import { type Desk, useDesk } from "./desk"
 import { useWords } from "./language"
-import { type Notice, UNDO_MS, useNotices } from "./notices"
-import { type Action, type Fields, type Operation, baseOf } from "./writes"
+import { UNDO_MS, useNotices } from "./notices"
+import { type Action, type Fields, type Operation, asWritten, baseOf } from "./writes"
 import type { Words } from "@/words/en"
 import { uuid7 } from "./uuid"
 
@@ -26,10 +26,10 @@ export type Doings = {
 
 export function useDoings(): Doings {
   const desk = useDesk()
-  const { tell } = useNotices()
+  const notices = useNotices()
   const t = useWords()
   const { outbox, user } = desk
-  return useMemo(() => makeDoings({ outbox, user }, tell, t), [outbox, user, tell, t])
+  return useMemo(() => makeDoings({ outbox, user }, notices, t), [outbox, user, notices, t])
 }
 
 const updateOf = (task: Task, changes: Fields, scope?: Scope): Operation => ({
@@ -38,9 +38,9 @@ const updateOf = (task: Task, changes: Fields, scope?: Scope): Operation => ({
 
 /** The update that makes `changes` undone. */
 const backOf = (task: Task, changes: Fields, scope?: Scope): Operation =>
-  updateOf({ ...task, ...(changes as Partial<Task>) }, baseOf(task, changes), scope)
+  updateOf({ ...task, ...(changes as Partial<Task>) }, asWritten(task, baseOf(task, changes)), scope)
 
-function makeDoings({ outbox, user }: Pick<Desk, "outbox" | "user">, tell: (notice: Notice) => void, t: Words): Doings {
+function makeDoings({ outbox, user }: Pick<Desk, "outbox" | "user">, { tell, remember }: ReturnType<typeof useNotices>, t: Words): Doings {
   /** Adds operations in pieces that a batch takes; undone by retracting what has not left, else by the opposite. */
   const add = (operations: Operation[], opposite: Operation[], hold = 0) => {
     const pieces = cut(operations).map((piece, n) => ({ key: outbox.add(piece, hold), back: cut(opposite)[n] ?? [] }))
@@ -55,12 +55,15 @@ function makeDoings({ outbox, user }: Pick<Desk, "outbox" | "user">, tell: (noti
   return {
     create: (task) => {
       const id = uuid7()
-      outbox.add([{ op: "create", id, task: { timezone: task.due_at ? user.timezone : undefined, ...task } }])
+      // A time of day is the one on the person's clock wherever they are, unless they chose a zone.
+      const clock: Fields = task.due_at && !task.timezone ? { floating: true, timezone: user.timezone } : {}
+      outbox.add([{ op: "create", id, task: { ...clock, ...task } }])
       return id
     },
     change: (task, changes, { scope, said } = {}) => {
       const undo = add([updateOf(task, changes, scope)], [backOf(task, changes, scope)])
       if (said) tell({ text: said, undo })
+      else remember(undo)
     },
     toggle: (task) => act([task], task.status === "open" ? "complete" : "reopen"),
     remove: (tasks, scope) => {

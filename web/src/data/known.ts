@@ -5,6 +5,7 @@ export class KnownTasks {
   private readonly tasks = new Map<string, Task>()
   private readonly gone = new Map<string, number>()
   private readonly changed = new Map<string, number>()
+  private readonly told = new Map<string, number>()
   private readonly listeners = new Set<() => void>()
   /** Moves with every change; what a list was asked at tells what was touched since. */
   clock = 0
@@ -27,10 +28,13 @@ export class KnownTasks {
     return !this.gone.has(task.id) && (!known || known.version <= task.version)
   }
 
-  /** What a write or the live stream told. */
+  /** What a write or the live stream told; both tell of the same change, which is news once. */
   put(tasks: readonly Task[]): void {
-    const newer = tasks.filter((task) => this.isNewer(task))
-    for (const task of newer) this.tasks.set(task.id, task)
+    const newer = tasks.filter((task) => this.isNewer(task) && this.told.get(task.id) !== task.version)
+    for (const task of newer) {
+      this.tasks.set(task.id, task)
+      this.told.set(task.id, task.version)
+    }
     if (newer.length > 0) this.touch(newer.map((task) => task.id))
   }
 

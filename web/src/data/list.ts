@@ -3,16 +3,16 @@ import { keepPreviousData, useInfiniteQuery, useQueryClient } from "@tanstack/re
 import { useCallback, useMemo } from "react"
 import { type Refusal, get } from "@/api/client"
 import type { FoundTask, Highlight, Page, Task } from "@/api/shapes"
-import { arrange } from "./arrange"
+import { Given, arrange, firstOf } from "./arrange"
 import { type Desk, useClock, useDesk } from "./desk"
 import { keepOrRecall } from "./kept"
-import { type Spec, askFor, compareBy, matches, sortOf, stillMatches, writeSpec } from "./spec"
+import { type Spec, askFor, compareBy, matcher, orderOf, sortOf, stillMatches, writeSpec } from "./spec"
 
 /** Where the words were found, and in which version of the task. */
 export type Marks = ReadonlyMap<string, Highlight & { version: number }>
 type Piece = { ids: string[]; cursor: string | null; clock: number; marks: Marks }
 export type List = {
-  tasks: Task[]
+  tasks: readonly Task[]
   /** Whether these are the server's answer, and no longer what the page knows itself or had before. */
   ready: boolean
   more: boolean
@@ -28,11 +28,13 @@ export function useList(spec: Spec): List {
   const query = useInfiniteQuery({ ...questionOf(spec, desk), placeholderData: keepPreviousData })
   const pieces = query.data?.pages
   const waiting = query.isPlaceholderData
+  const { known, outbox, at } = desk
+  const given = useMemo(() => givenBy(pieces ?? [], known), [pieces, known])
   const tasks = useMemo(() => {
     void clock
-    const guessed = waiting ? guess(pieces ?? [], spec, desk) : []
-    return guessed.length > 0 ? guessed : place(pieces ?? [], spec, desk)
-  }, [pieces, waiting, clock, spec, desk])
+    const guessed = waiting ? guess(pieces ?? [], spec, { known, outbox, at }) : []
+    return guessed.length > 0 ? guessed : place(given, pieces ?? [], spec, { known, outbox, at })
+  }, [given, pieces, waiting, clock, spec, known, outbox, at])
   const marks = useMemo(() => new Map(waiting ? [] : pieces?.flatMap((piece) => [...piece.marks])), [pieces, waiting])
   return {
     tasks,
@@ -80,26 +82,38 @@ function fetchPage(spec: Spec, question: string, cursor: string, signal: AbortSi
 }
 
 const MOST_GUESSED = 100
+type Ground = Pick<Desk, "known" | "outbox" | "at">
+
+function givenBy(pieces: readonly Piece[], known: Desk["known"]): Given {
+  const tasks = pieces.flatMap((piece) => piece.ids.flatMap((id) => known.find(id) ?? []))
+  return new Given(tasks, Boolean(pieces.at(-1)?.cursor))
+}
 
 /** Until the server answers: what fits of the list before, in its order, and then of all that this tab knows. */
-function guess(pieces: readonly Piece[], spec: Spec, { known, outbox, at }: Desk): Task[] {
+function guess(pieces: readonly Piece[], spec: Spec, { known, outbox, at }: Ground): Task[] {
   if (spec.filter.trim()) return []
-  const fits = (task: Task | null): task is Task => task !== null && matches(task, spec, at)
-  const before = spec.q.trim() ? pieces.flatMap((piece) => piece.ids).map((id) => outbox.show(id)).filter(fits) : []
+  const fits = matcher(spec, at)
+  const before: Task[] = []
+  if (spec.q.trim()) {
+    for (const id of pieces.flatMap((piece) => piece.ids)) {
+      const task = outbox.show(id)
+      if (task && fits(task) && before.push(task) === MOST_GUESSED) return before
+    }
+  }
   const first = new Set(before.map((task) => task.id))
   const others = known.all().filter((task) => !first.has(task.id) && fits(task))
-  return [...before, ...others.sort(compareBy(sortOf(spec)))].slice(0, MOST_GUESSED)
+  return [...before, ...firstOf(others, MOST_GUESSED - before.length, orderOf(sortOf(spec)) ?? compareBy("-created_at"))]
 }
 
 /** What the server gave, with what changed since in its place. */
-function place(pieces: readonly Piece[], spec: Spec, { known, outbox, at }: Desk): Task[] {
-  const asked = { ids: pieces.flatMap((piece) => piece.ids), more: Boolean(pieces.at(-1)?.cursor) }
+function place(given: Given, pieces: readonly Piece[], spec: Spec, { known, outbox, at }: Ground): readonly Task[] {
   const since = pieces.length > 0 ? Math.min(...pieces.map((piece) => piece.clock)) : 0
-  const given = spec.filter || spec.q ? new Set(asked.ids) : null
+  const isAsked = Boolean(spec.filter || spec.q)
+  const couldFit = matcher(spec, at)
   // What was not given cannot be known to fit an expression until it is asked again.
-  const fits = (task: Task) => (given?.has(task.id) ? stillMatches(task, spec, at) : !spec.filter && matches(task, spec, at))
-  const found = arrange(asked, touched(known.touchedSince(since), outbox.entries), {
-    find: (id) => known.find(id), show: (id) => outbox.show(id), matches: fits, compare: compareBy(sortOf(spec)),
+  const fits = (task: Task) => (isAsked && given.placeOf(task.id) !== undefined ? stillMatches(task, spec, at) : !spec.filter && couldFit(task))
+  const found = arrange(given, touched(known.touchedSince(since), outbox.entries), {
+    show: (id) => outbox.show(id), matches: fits, compare: orderOf(sortOf(spec)),
   })
   // The server was asked for a little more than these show.
   return ["today", "upcoming", "overdue"].includes(spec.view) ? found.filter((task) => stillMatches(task, spec, at)) : found

@@ -31,6 +31,8 @@ export class Outbox {
     private readonly deliver: Deliver,
     private readonly told: Told,
     private readonly clock: () => number = Date.now,
+    /** When what was just put in may leave: the page first shows it. */
+    private readonly soon: (work: () => void) => void = (work) => work(),
   ) {}
 
   /** Takes up what an earlier page left behind; sent twice it still has one effect. */
@@ -59,7 +61,7 @@ export class Outbox {
     if (this.joinEarlier(entry)) return entry.key
     this.set([...this.entries, entry], [entry])
     this.save(entry)
-    this.pump()
+    this.soon(this.pump)
     return entry.key
   }
 
@@ -151,7 +153,6 @@ export class Outbox {
     entry.state = "sending"
     entry.attempts += 1
     this.stamp(entry)
-    this.set([...this.entries], [entry])
     const delivered = await this.deliver(entry)
     if (!this.entries.includes(entry)) return
     this.settle(entry, delivered)

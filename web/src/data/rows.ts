@@ -1,6 +1,6 @@
-/** A list as rows on screen: headings between tasks, and the line of now; pure. */
+/** A list as rows on screen: headings between tasks, and the line of now; pure. A plain list's rows are made as they are drawn. */
 import type { Task } from "@/api/shapes"
-import { type Here, type View, dueDate, dueTime } from "./spec"
+import { type Here, type KeptLocal, type View, dueDate, dueTime, localOnce } from "./spec"
 import { toLocal } from "@/text/zone"
 
 export type Row =
@@ -8,14 +8,37 @@ export type Row =
   | { kind: "heading"; key: string; heading: "overdue" | "allDay" | "day"; date: string; count: number }
   | { kind: "now"; key: "now"; time: string }
 
+export type Rows = {
+  length: number
+  at: (n: number) => Row
+  /** Asked of every row, drawn or not. */
+  keyAt: (n: number) => string
+  kindAt: (n: number) => Row["kind"]
+  /** Where a task stands; -1 where it does not. */
+  find: (id: string) => number
+}
+
 const asRow = (task: Task): Row => ({ kind: "task", key: task.id, task })
 
-export function rowsOf(tasks: readonly Task[], view: View, at: Here): Row[] {
-  if (view === "today") return today(tasks, at)
-  if (view === "upcoming") return byDay(tasks, (task) => dueDate(task, at.zone))
-  if (view === "done") return byDay(tasks, (task) => toLocal(task.completed_at ?? task.updated_at, at.zone).slice(0, 10))
-  return tasks.map(asRow)
+export function rowsOf(tasks: readonly Task[], view: View, at: Here): Rows {
+  if (view === "today") return made(today(tasks, at))
+  if (view === "upcoming") return made(byDay(tasks, (task) => dueDate(task, at.zone)))
+  if (view === "done") return made(byDay(tasks, (task) => doneOn(task, at.zone)))
+  return {
+    length: tasks.length, at: (n) => asRow(tasks[n]!), keyAt: (n) => tasks[n]!.id, kindAt: () => "task",
+    find: (id) => tasks.findIndex((task) => task.id === id),
+  }
 }
+
+function made(rows: readonly Row[]): Rows {
+  return {
+    length: rows.length, at: (n) => rows[n]!, keyAt: (n) => rows[n]!.key, kindAt: (n) => rows[n]!.kind,
+    find: (id) => rows.findIndex((row) => row.key === id),
+  }
+}
+
+const ends = new WeakMap<Task, KeptLocal>()
+const doneOn = (task: Task, zone: string): string => localOnce(ends, task, task.completed_at ?? task.updated_at, zone).slice(0, 10)
 
 /** What is late from other days, what has all day, and the day's times with now between them. */
 function today(tasks: readonly Task[], at: Here): Row[] {

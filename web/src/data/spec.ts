@@ -93,14 +93,28 @@ export function askFor(spec: Spec, { zone, today, now }: Here): URLSearchParams 
 
 // --- the decision ------------------------------------------------------------------------------
 
+/** A task's due time on the clocks of a zone; kept, for a long list asks it of every task at every change. */
+const dues = new WeakMap<Task, KeptLocal>()
+export type KeptLocal = { zone: string; local: string }
+
+export function localOnce(kept: WeakMap<Task, KeptLocal>, task: Task, instant: string, zone: string): string {
+  const known = kept.get(task)
+  if (known?.zone === zone) return known.local
+  const local = toLocal(instant, zone)
+  kept.set(task, { zone, local })
+  return local
+}
+
+const localDue = (task: Task, zone: string): string => localOnce(dues, task, task.due_at!, zone)
+
 /** The local date of a task's due time. */
 export function dueDate(task: Task, zone: string): string | null {
-  return task.due_on ?? (task.due_at ? toLocal(task.due_at, zone).slice(0, 10) : null)
+  return task.due_on ?? (task.due_at ? localDue(task, zone).slice(0, 10) : null)
 }
 
 /** The local time of day, HH:MM; null for all day. */
 export function dueTime(task: Task, zone: string): string | null {
-  return task.due_at ? toLocal(task.due_at, zone).slice(11, 16) : null
+  return task.due_at ? localDue(task, zone).slice(11, 16) : null
 }
 
 export function isOverdue(task: Task, { now, today }: Here): boolean {
@@ -108,9 +122,10 @@ export function isOverdue(task: Task, { now, today }: Here): boolean {
   return task.due_on ? task.due_on < today : task.due_at !== null && Date.parse(task.due_at) < now.getTime()
 }
 
-/** Whether a task belongs to a list, as far as the page can know: words are looked up as beginnings. */
-export function matches(task: Task, spec: Spec, at: Here): boolean {
-  return inView(task, spec, at) && narrowedTo(task, spec) && containsWords(task, wordsOf(spec.q))
+/** Tells whether a task belongs to a list, as far as the page can know: words are looked up as beginnings. */
+export function matcher(spec: Spec, at: Here): (task: Task) => boolean {
+  const words = wordsOf(spec.q)
+  return (task) => inView(task, spec, at) && narrowedTo(task, spec) && containsWords(task, words)
 }
 
 /** The same for a task that the server found: what a search or an expression means, stems and all, it knows best. */
@@ -180,9 +195,25 @@ function keyOf(task: Task, name: string): Key {
   return Date.parse(task.created_at)
 }
 
-/** How two tasks stand to each other in an order, nulls last; as the server sorts. */
-export function compareBy(sort: string): (one: Task, other: Task) => number {
-  const keys = sort.split(",").map((part) => part.trim()).filter((part) => part && part !== "relevance")
+/** Dates are read once for each version of a task. */
+const keysOf = new WeakMap<Task, Partial<Record<string, Key>>>()
+
+function keptKey(task: Task, name: string): Key {
+  let keys = keysOf.get(task)
+  if (!keys) keysOf.set(task, (keys = {}))
+  return (keys[name] ??= keyOf(task, name))
+}
+
+export type Compare = (one: Task, other: Task) => number
+
+/** The order of a list, as the server sorts; null where it ranks, which it alone can. */
+export function orderOf(sort: string): Compare | null {
+  return sort.includes("relevance") ? null : compareBy(sort)
+}
+
+/** How two tasks stand to each other in an order, nulls last. */
+export function compareBy(sort: string): Compare {
+  const keys = sort.split(",").map((part) => part.trim()).filter(Boolean)
   return (one, other) => {
     for (const key of keys) {
       const order = compareKey(key, one, other)
@@ -195,7 +226,7 @@ export function compareBy(sort: string): (one: Task, other: Task) => number {
 
 function compareKey(key: string, one: Task, other: Task): number {
   const name = key.replace(/^-/, "")
-  const [a, b] = [keyOf(one, name), keyOf(other, name)]
+  const [a, b] = [keptKey(one, name), keptKey(other, name)]
   if (a === b) return 0
   if (a === null) return 1
   if (b === null) return -1

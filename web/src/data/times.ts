@@ -1,6 +1,6 @@
 /** The changes that move when a task is due and when it starts; both at times or both on days, the start never later. Pure. */
 import type { Task } from "@/api/shapes"
-import { addDays, daysBetween } from "@/text/zone"
+import { addDays, daysBetween, toLocal } from "@/text/zone"
 import { dueDate, dueTime } from "./spec"
 import type { Fields } from "./writes"
 
@@ -13,12 +13,15 @@ function startOf(task: Task, zone: string): When | null {
   return date ? { date, time: dueTime(start, zone) } : null
 }
 
-/** A time without an offset is on the clock of the task's zone, or of the person where it floats. */
-const zoneOf = (task: Task, zone: string): Fields => (task.floating ? { floating: true } : { timezone: task.timezone ?? zone })
+/** Whether a time of day was given to the task, and a zone to it that is not the person's wherever they are. */
+const isFixed = (task: Task): boolean => Boolean(task.due_at || task.start_at) && !task.floating
+
+/** A time is on the person's clock, wherever they are, unless the task was given a zone on purpose. */
+const zoneOf = (task: Task, zone: string): Fields => (isFixed(task) ? { timezone: task.timezone ?? zone } : { floating: true, timezone: zone })
 
 /** The change that makes a task due on `date`, at `time` or all day. A task keeps its own zone, and its start as far as it can. */
 export function dueChange(task: Task, date: string, time: string | null, zone: string): Fields {
-  const due: Fields = time ? { due_at: `${date}T${time}`, due_on: null, ...zoneOf(task, zone) } : { due_on: date, due_at: null, timezone: null }
+  const due: Fields = time ? { due_at: `${date}T${time}`, due_on: null, ...zoneOf(task, zone) } : { due_on: date, due_at: null, timezone: null, floating: null }
   const own = task.timezone ?? zone
   const start = startOf(task, own)
   return start ? { ...due, ...startBefore(start, { date, time }, dueDate(task, own)) } : due
@@ -37,4 +40,20 @@ function startBefore(start: When, due: When, before: string | null): Fields {
 export function startChange(task: Task, date: string, time: string | null, zone: string): Fields {
   const clock = task.due_on ? null : task.due_at ? (time ?? dueTime(task, task.timezone ?? zone)) : time
   return clock ? { start_at: `${date}T${clock}`, start_on: null, ...zoneOf(task, zone) } : { start_on: date, start_at: null }
+}
+
+/** The change that puts a task on the person's clock, `zone`, wherever they are: at the same instants. */
+export function floatChange(task: Task, zone: string): Fields {
+  return { ...wallOf(task, zone), floating: true, timezone: zone }
+}
+
+/** The change that fixes a task to the clocks of `zone`, which show what its own showed. */
+export function fixChange(task: Task, zone: string): Fields {
+  return { ...wallOf(task, task.timezone ?? zone), floating: null, timezone: zone }
+}
+
+/** With the times themselves, so that the way back knows them. */
+function wallOf(task: Task, zone: string): Fields {
+  const wall = (instant: string) => toLocal(instant, zone).slice(0, 16)
+  return { ...(task.due_at ? { due_at: wall(task.due_at) } : {}), ...(task.start_at ? { start_at: wall(task.start_at) } : {}) }
 }

@@ -1,6 +1,6 @@
 /** What a person does to tasks, before the server has said anything: operations, and a task as it looks with them applied; pure. */
 import type { Priority, Recurrence, Reminder, Scope, Task } from "@/api/shapes"
-import { toInstant } from "@/text/zone"
+import { toInstant, toLocal } from "@/text/zone"
 
 export type Fields = {
   title?: string
@@ -82,6 +82,16 @@ export function applyEntries(task: Task | null, id: string, entries: readonly En
     for (const one of entry.operations) if (one.id === id) shown = applyOperation(shown, one, entry)
   }
   return shown
+}
+
+/** Fields of `task` as a person would write them: what floats by the clock on the wall, for an instant would fix it. */
+export function asWritten(task: Task, fields: Fields): Fields {
+  const wall = (instant: string | null | undefined) => (instant && task.floating ? toLocal(instant, task.timezone ?? "UTC") : instant)
+  const written: Fields = { ...fields }
+  if ("due_at" in fields) written.due_at = wall(fields.due_at)
+  if ("start_at" in fields) written.start_at = wall(fields.start_at)
+  if ("floating" in fields) written.floating = task.floating ?? null
+  return written
 }
 
 /** The fields of `task` that `changes` would replace, as they are now. */

@@ -1,9 +1,10 @@
 /** What a person must decide: refused writes and real conflicts, both values in sight. */
 import * as Dialog from "@radix-ui/react-dialog"
 import { useState } from "react"
-import { useDesk } from "@/data/desk"
+import { useDesk, useSaying } from "@/data/desk"
 import { useWords } from "@/data/language"
 import type { Conflict, Entry } from "@/data/writes"
+import { sayValue } from "@/text/value"
 import { Sheet } from "./sheet"
 
 export default function Decisions({ entries, close }: { entries: Entry[]; close: () => void }) {
@@ -17,15 +18,9 @@ export default function Decisions({ entries, close }: { entries: Entry[]; close:
   )
 }
 
-function say(value: unknown, empty: string): string {
-  if (value === null || value === undefined || value === "") return empty
-  if (Array.isArray(value)) return value.map((one) => say(one, empty)).join(", ") || empty
-  if (typeof value === "object") return Object.values(value).filter(Boolean).map((one) => say(one, empty)).join(" ") || empty
-  return String(value)
-}
-
 function Refused({ entry }: { entry: Entry }) {
-  const t = useWords()
+  const saying = useSaying()
+  const { t } = saying
   const { outbox } = useDesk()
   const [one] = entry.operations
   const words = one?.op === "create" ? one.task : one?.op === "update" ? one.changes : {}
@@ -34,7 +29,7 @@ function Refused({ entry }: { entry: Entry }) {
       <p className="text-sm font-semibold text-late">{entry.reason}</p>
       <dl className="mt-2 grid gap-1 text-sm">
         {Object.entries(words).filter(([, value]) => value).map(([name, value]) => (
-          <div key={name} className="flex gap-2"><dt className="text-faint">{t.fields[name as keyof typeof t.fields] ?? name}</dt><dd className="line-clamp-4 min-w-0">{say(value, t.unsaved.empty)}</dd></div>
+          <div key={name} className="flex gap-2"><dt className="text-faint">{t.fields[name as keyof typeof t.fields] ?? name}</dt><dd className="line-clamp-4 min-w-0">{sayValue(name, value, saying) || saying.t.unsaved.empty}</dd></div>
         ))}
       </dl>
       <div className="mt-3 flex gap-2">
@@ -61,11 +56,12 @@ function Decision({ entry }: { entry: Entry }) {
 }
 
 function Choice({ name, conflict, own, choose }: { name: string; conflict: Conflict; own: boolean; choose: (own: boolean) => void }) {
-  const t = useWords()
+  const saying = useSaying()
+  const { t } = saying
   const option = (title: string, value: unknown, chosen: boolean, pick: () => void) => (
     <label className={`flex cursor-pointer gap-3 rounded-md border p-3 ${chosen ? "border-accent bg-tint" : "border-line"}`}>
       <input type="radio" name={name} checked={chosen} onChange={pick} className="mt-1 size-4 accent-accent" />
-      <span className="min-w-0"><span className="eyebrow block">{title}</span><span className="line-clamp-6 text-sm whitespace-pre-wrap">{say(value, t.unsaved.empty)}</span></span>
+      <span className="min-w-0"><span className="eyebrow block">{title}</span><span className="line-clamp-6 text-sm whitespace-pre-wrap">{sayValue(conflict.field, value, saying) || t.unsaved.empty}</span></span>
     </label>
   )
   return (

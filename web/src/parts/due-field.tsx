@@ -6,10 +6,11 @@ import { DayPicker } from "react-day-picker"
 import { type Task } from "@/api/shapes"
 import { useDesk, useSaying } from "@/data/desk"
 import { dueDate, dueTime, isOverdue } from "@/data/spec"
-import { dueChange, startChange } from "@/data/times"
+import { dueChange, fixChange, floatChange, startChange } from "@/data/times"
 import type { Fields } from "@/data/writes"
-import { type Saying, sayDate, sayDue, sayWeekday } from "@/text/say"
+import { type Saying, sayDate, sayDue, sayTime, sayWeekday } from "@/text/say"
 import { addDays, weekday } from "@/text/zone"
+import { ZoneField } from "./zone-field"
 
 const NO_DUE: Fields = { due_on: null, due_at: null, timezone: null }
 
@@ -18,12 +19,23 @@ export function DueField({ task, change }: Given) {
   const { user } = useDesk()
   const set = (day: string, clock: string | null) => change(dueChange(task, day, clock, user.timezone))
   // Whose clock: the one of the zone, or the person's wherever they are.
-  const float = () => change(task.floating ? { floating: null, timezone: user.timezone } : { floating: true })
+  const float = () => change(task.floating ? fixChange(task, user.timezone) : floatChange(task, user.timezone))
+  const { t } = saying
   return (
-    <TimeField task={task} name={saying.t.fields.due_at} at={task.due_at} on={task.due_on} none={saying.t.due.pick} timed late={isOverdue(task, saying.at)} set={set} clear={() => change(task.recurrence ? { ...NO_DUE, recurrence: null } : NO_DUE)}>
-      {task.due_at && <label className="mt-3 flex items-center gap-2.5 text-sm text-soft"><input type="checkbox" className="size-4 accent-accent" checked={Boolean(task.floating)} onChange={float} />{saying.t.due.floating}</label>}
+    <TimeField task={task} name={t.fields.due_at} at={task.due_at} on={task.due_on} none={t.due.pick} timed note={sayClock(task, user.timezone, saying)} late={isOverdue(task, saying.at)} set={set} clear={() => change(task.recurrence ? { ...NO_DUE, recurrence: null } : NO_DUE)}>
+      {task.due_at && <label className="mt-3 flex items-center gap-2.5 text-sm text-soft"><input type="checkbox" className="size-4 accent-accent" checked={Boolean(task.floating)} onChange={float} />{t.due.floating}</label>}
+      {task.due_at && !task.floating && <label className="mt-2 grid gap-1 text-sm text-soft">{t.fields.timezone}<ZoneField zone={task.timezone ?? user.timezone} save={(zone) => change(fixChange(task, zone))} /></label>}
     </TimeField>
   )
+}
+
+/** Whose clock a time is on; where it is another zone's, with the time there. */
+function sayClock(task: Task, own: string, saying: Saying): string | undefined {
+  if (!task.due_at) return undefined
+  if (task.floating) return saying.t.due.floats
+  const zone = task.timezone ?? own
+  const there = zone === own ? "" : `${sayTime(dueTime(task, zone)!, saying)} `
+  return there + saying.t.due.zone(zone)
 }
 
 /** From when a task can be begun. */
@@ -35,9 +47,9 @@ export function StartField({ task, change }: Given) {
 }
 
 type Given = { task: Task; change: (changes: Fields) => void }
-type TimeGiven = { task: Task; name: string; at: string | null; on: string | null; none: string; late: boolean; timed: boolean; set: (day: string, clock: string | null) => void; clear: () => void; children?: ReactNode }
+type TimeGiven = { task: Task; name: string; at: string | null; on: string | null; none: string; late: boolean; timed: boolean; /** Whose clock it is. */ note?: string; set: (day: string, clock: string | null) => void; clear: () => void; children?: ReactNode }
 
-function TimeField({ task, name, at, on, none, late, timed, set, clear, children }: TimeGiven) {
+function TimeField({ task, name, at, on, none, late, timed, note, set, clear, children }: TimeGiven) {
   const saying = useSaying()
   const { user } = useDesk()
   const zone = task.timezone ?? user.timezone
@@ -47,14 +59,13 @@ function TimeField({ task, name, at, on, none, late, timed, set, clear, children
   return (
     <div className="flex items-center">
       <Popover.Root>
-        <Popover.Trigger className={`min-h-9 rounded-md px-2 text-left text-base hover:bg-hover max-md:min-h-11 ${date ? (late ? "text-late" : "") : "text-faint"}`}>{date ? sayDue(when, saying) : none}</Popover.Trigger>
+        <Popover.Trigger className={`min-h-9 rounded-md px-2 text-left text-base hover:bg-hover max-md:min-h-11 ${date ? (late ? "text-late" : "") : "text-faint"}`}>{date ? sayDue(when, saying) : none}{note && <span className="block text-xs text-faint">{note}</span>}</Popover.Trigger>
         <Popover.Portal>
           <Popover.Content aria-label={name} align="start" sideOffset={4} collisionPadding={12} className="floating appear w-76 p-3">
             <Presets saying={saying} pick={(day) => set(day, time)} />
             <Calendar saying={saying} date={date} pick={(day) => set(day, time)} />
             {timed && <label className="mt-2 flex items-center gap-3 border-t border-line pt-3 text-sm text-soft">{saying.t.due.time}
               <input type="time" className="field w-32 py-1" value={time ?? ""} onChange={(event) => date && set(date, event.target.value || null)} disabled={!date} />
-              {zone !== user.timezone && <span className="text-xs text-faint">{saying.t.due.zone(zone)}</span>}
             </label>}
             {children}
           </Popover.Content>

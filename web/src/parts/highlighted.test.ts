@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import type { Task } from "@/api/shapes"
 import { rowsOf } from "@/data/rows"
-import { here } from "@/data/spec"
+import { type View, here } from "@/data/spec"
 import { cutAt, piecesOf } from "./highlighted"
 
 const marked = (text: string, ...words: string[]) => piecesOf(text, words).map((one) => (one.marked ? `[${one.text}]` : one.text)).join("")
@@ -34,17 +34,21 @@ describe("what the server found", () => {
 describe("rows", () => {
   const at = here("Europe/Paris", new Date("2026-11-23T10:00Z"))
   const task = (id: string, fields: Partial<Task>) => ({ id, status: "open", due_at: null, due_on: null, ...fields }) as Task
+  const keys = (tasks: Task[], view: View) => {
+    const rows = rowsOf(tasks, view, at)
+    return Array.from({ length: rows.length }, (_, n) => rows.at(n).key)
+  }
   it("puts now between what has passed and what comes", () => {
     const tasks = [
       task("late", { due_on: "2026-11-20" }), task("day", { due_on: "2026-11-23" }),
       task("past", { due_at: "2026-11-23T08:00:00Z" }), task("next", { due_at: "2026-11-23T15:00:00Z" }),
     ]
-    expect(rowsOf(tasks, "today", at).map((row) => row.key)).toEqual([
+    expect(keys(tasks, "today")).toEqual([
       "overdue 2026-11-23", "late", "day 2026-11-23", "day", "past", "now", "next",
     ])
   })
   it("groups what comes by its day", () => {
     const tasks = [task("a", { due_on: "2026-11-24" }), task("b", { due_on: "2026-11-24" }), task("c", { due_on: "2026-11-25" })]
-    expect(rowsOf(tasks, "upcoming", at).map((row) => row.key)).toEqual(["day 2026-11-24", "a", "b", "day 2026-11-25", "c"])
+    expect(keys(tasks, "upcoming")).toEqual(["day 2026-11-24", "a", "b", "day 2026-11-25", "c"])
   })
 })

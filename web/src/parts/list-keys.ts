@@ -4,14 +4,14 @@ import type { Task } from "@/api/shapes"
 import { useDesk } from "@/data/desk"
 import { useDoings } from "@/data/doings"
 import { type Keys, useKeys } from "@/data/keys"
-import type { Row } from "@/data/rows"
+import type { Rows } from "@/data/rows"
 import { dueChange } from "@/data/times"
 import { addDays } from "@/text/zone"
 import type { Picked } from "./task-list"
 
 type Given = {
   tasks: readonly Task[]
-  rows: readonly Row[]
+  rows: Rows
   virtual: Virtualizer<HTMLDivElement, Element>
   select: (task: Task, range: boolean) => void
   picked: Picked
@@ -68,12 +68,12 @@ function stepOn(task: Task, { tasks, rows, virtual, toggle }: Pick<Given, "tasks
   if (next) requestAnimationFrame(() => focusTask(next.id, rows, virtual))
 }
 
-function focusTask(id: string, rows: readonly Row[], virtual: Given["virtual"]): void {
+function focusTask(id: string, rows: Rows, virtual: Given["virtual"]): void {
   const focus = () => {
     const title = document.querySelector<HTMLElement>(`[data-task="${id}"] [data-title]`)
     title?.focus({ preventScroll: true })
     return Boolean(title)
   }
-  virtual.scrollToIndex(rows.findIndex((row) => row.key === id), { align: "auto" })
+  virtual.scrollToIndex(rows.find(id), { align: "auto" })
   if (!focus()) requestAnimationFrame(() => focus() || requestAnimationFrame(focus))
 }

@@ -8,6 +8,7 @@ import { useDesk, useSaying } from "@/data/desk"
 import { dueDate } from "@/data/spec"
 import type { Fields } from "@/data/writes"
 import { type Saying, readRule, sayLongDate, sayRepeat, sayTime, sayWeekday } from "@/text/say"
+import { sayReason } from "@/text/reason"
 import { type Draft, draftOf, ruleOf } from "@/text/repeat"
 import { addMonths, weekday } from "@/text/zone"
 
@@ -144,7 +145,7 @@ function Dates({ task, recurrence, saying }: { task: Task; recurrence: Partial<R
         {data?.items.map((one) => (
           <li key={one.local} className="figures">
             {sayLongDate(one.local.slice(0, 10), saying)}{one.local.length > 10 && `, ${sayTime(one.local.slice(11, 16), saying)}`}
-            {one.adjusted && <span className="block text-xs text-faint">{one.adjusted}</span>}
+            {one.adjusted && <span className="block text-xs text-faint">{sayReason(one.adjusted, saying)}</span>}
           </li>
         ))}
       </ol>

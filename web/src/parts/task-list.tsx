@@ -24,9 +24,9 @@ export function TaskList({ list, spec, scroller, picked, open, toggle, show }: G
   const words = useMemo(() => wordsOf(spec.q), [spec.q])
   const { top, margin } = useMargin(scroller)
   // One function for one list: a new one makes the virtualizer measure every row anew.
-  const keyOf = useCallback((n: number) => rows[n]!.key, [rows])
+  const keyOf = rows.keyAt
   const virtual = useVirtualizer({
-    count: rows.length, getScrollElement: () => scroller.current, estimateSize: (n) => HEIGHT[rows[n]!.kind], overscan: 12,
+    count: rows.length, getScrollElement: () => scroller.current, estimateSize: (n) => HEIGHT[rows.kindAt(n)], overscan: 12,
     getItemKey: keyOf, scrollMargin: margin,
   })
   const shown = virtual.getVirtualItems()
@@ -41,7 +41,7 @@ export function TaskList({ list, spec, scroller, picked, open, toggle, show }: G
   return (
     <div ref={top} role="group" aria-label={saying.t.views[spec.view]} aria-busy={!list.ready} className="relative" style={{ height: virtual.getTotalSize() }}>
       {shown.map((item) => {
-        const row = rows[item.index]!
+        const row = rows.at(item.index)
         return (
           <div key={item.key} ref={virtual.measureElement} data-index={item.index} className="absolute inset-x-0 top-0" style={{ transform: `translateY(${item.start - margin}px)` }}>
             <Line row={row} saying={saying} dated={dated} words={words} marks={list.marks} picked={picked} open={open} pendingOf={(id) => outbox.isPending(id)} toggle={toggle} show={showTask} select={select} />

@@ -8,6 +8,7 @@ import { useDesk, useSaying } from "@/data/desk"
 import { type Saying, sayDate, sayInstant } from "@/text/say"
 import { toLocal } from "@/text/zone"
 import { differences } from "@/text/differences"
+import { sayValue } from "@/text/value"
 import { TaskReminders } from "./delivery-log"
 
 export function TaskPast({ task }: { task: Task }) {
@@ -48,7 +49,7 @@ function History({ task }: { task: Task }) {
 function Step({ item, saying }: { item: HistoryItem; saying: Saying }) {
   const { t } = saying
   const { user } = useDesk()
-  const changes = item.action === "updated" ? differences(item.before, item.after) : []
+  const changes = item.action === "updated" ? differences(item.before, item.after, (field, value) => sayValue(field, value, saying)) : []
   return (
     <>
       <p><span className="font-semibold">{t.history.actions[item.action] ?? item.action}</span> <span className="text-faint">{t.history.by(item.actor_id === user.id ? t.history.you : t.history.system)} · {sayInstant(item.at, saying)}</span></p>

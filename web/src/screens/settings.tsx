@@ -12,6 +12,7 @@ import { ReminderChoices } from "@/parts/reminder-choices"
 import { Room } from "@/parts/room"
 import { Labelled, Section } from "@/parts/section"
 import { Tokens } from "@/parts/tokens"
+import { ZoneField } from "@/parts/zone-field"
 
 export function Settings() {
   const { t } = useLanguage()
@@ -52,17 +53,6 @@ function Profile() {
         </div>
       </fieldset>
     </Section>
-  )
-}
-
-function ZoneField({ zone, save }: { zone: string; save: (zone: string) => void }) {
-  const [text, setText] = useState(zone)
-  const zones = Intl.supportedValuesOf("timeZone")
-  return (
-    <>
-      <input className="field" list="zones" value={text} onChange={(event) => setText(event.target.value)} onBlur={() => text.trim() !== zone && save(text.trim())} />
-      <datalist id="zones">{zones.map((one) => <option key={one} value={one} />)}</datalist>
-    </>
   )
 }
 

@@ -1,7 +1,7 @@
 /** The page's heart: a list with its heading, the line that adds, search, and the details of the open task beside it. */
 import dynamic from "next/dynamic"
 import Head from "next/head"
-import { useCallback, useEffect, useMemo, useRef, useState } from "react"
+import { memo, useCallback, useEffect, useMemo, useRef, useState } from "react"
 import { Refusal } from "@/api/client"
 import { useDesk, useSaying } from "@/data/desk"
 import { useDoings } from "@/data/doings"
@@ -27,7 +27,7 @@ export function Tasks() {
   const [ids, setIds] = useState<ReadonlySet<string>>(new Set())
   const clear = useCallback(() => setIds(new Set()), [])
   const picked = useMemo(() => ({ ids, set: setIds }), [ids])
-  const selected = useMemo(() => list.tasks.filter((task) => ids.has(task.id)), [list.tasks, ids])
+  const selected = useMemo(() => (ids.size > 0 ? list.tasks.filter((task) => ids.has(task.id)) : []), [list.tasks, ids])
   useEffect(clear, [spec.view, clear])
   useKeys({
     Escape: () => (ids.size > 0 ? clear() : open && openTask(null)),
@@ -62,12 +62,17 @@ function Title({ spec, list }: { spec: Spec; list: List }) {
   const name = spec.view === "all" && spec.tags.length === 1 ? `#${spec.tags[0]}` : saying.t.views[spec.view]
   return (
     <header className="px-1 md:px-3">
-      <Head><title>{`${name} · TaskFlow`}</title></Head>
+      <PageTitle name={name} />
       <h1 className="display text-4xl leading-none" dir="auto">{name}</h1>
       <p className="mt-2.5 min-h-6 text-soft">{spec.view === "today" ? sayLongDate(saying.at.today, saying) : count.current}</p>
     </header>
   )
 }
+
+/** Apart, because the head is written anew whenever it is drawn. */
+const PageTitle = memo(function PageTitle({ name }: { name: string }) {
+  return <Head><title>{`${name} · TaskFlow`}</title></Head>
+})
 
 function Body({ list, spec, children }: { list: List; spec: Spec; children: React.ReactNode }) {
   const { t } = useSaying()

@@ -4,15 +4,15 @@ export type Difference = { field: string; before: string; after: string }
 // What every change changes tells nothing.
 const SILENT = new Set(["version", "updated_at", "id", "created_at", "created_by", "series_id", "recurrence_id"])
 
-export function differences(before: object | null, after: object | null): Difference[] {
+export function differences(before: object | null, after: object | null, say: (field: string, value: unknown) => string = (_, value) => asText(value)): Difference[] {
   const [old, now] = [(before ?? {}) as Record<string, unknown>, (after ?? {}) as Record<string, unknown>]
   const names = [...new Set([...Object.keys(old), ...Object.keys(now)])].filter((name) => !SILENT.has(name))
   return names
-    .map((field) => ({ field, before: asText(old[field]), after: asText(now[field]) }))
-    .filter((one) => one.before !== one.after)
+    .filter((field) => asText(old[field]) !== asText(now[field]))
+    .map((field) => ({ field, before: say(field, old[field]), after: say(field, now[field]) }))
 }
 
-function asText(value: unknown): string {
+export function asText(value: unknown): string {
   if (value === null || value === undefined) return ""
   if (Array.isArray(value)) return value.map(asText).join(", ")
   if (typeof value !== "object") return String(value)

@@ -35,7 +35,7 @@ export const de: Words = {
   priority: { high: "Hoch", medium: "Mittel", low: "Niedrig", none: "Keine" },
   due: {
     none: "Kein Datum", today: "Heute", tomorrow: "Morgen", yesterday: "Gestern", overdue: "Überfällig", now: "Jetzt",
-    pick: "Datum wählen", time: "Uhrzeit", clear: "Entfernen", nextWeek: "Nächste Woche", weekend: "Wochenende", noStart: "Jederzeit", floating: "Dieselbe Uhrzeit, wo ich auch bin", zone: (zone) => `in ${zone}`,
+    pick: "Datum wählen", time: "Uhrzeit", clear: "Entfernen", nextWeek: "Nächste Woche", weekend: "Wochenende", noStart: "Jederzeit", floating: "Dieselbe Uhrzeit, wo ich auch bin", floats: "nach deiner Uhr, überall", zone: (zone) => `in ${zone}`,
   },
   repeat: {
     never: "Wiederholt sich nicht", every: "Alle", on: "Am", ends: "Endet", forever: "Nie", until: "Am", after: "Nach",
@@ -49,6 +49,8 @@ export const de: Words = {
     onDay: (day) => (day === -1 ? "am letzten Tag" : `am ${day}.`), nth: ["ersten", "zweiten", "dritten", "vierten", "fünften"], last: "letzten",
     untilDate: (date) => `bis ${date}`, each: (n, unit) => (n === 1 ? EACH[unit[0]] ?? `jede ${unit[0]}` : `alle ${n} ${unit[1]}`),
     onDays: (days) => `am ${days}`, nthDay: (nth, day) => `am ${nth} ${day}`, workdays: "jeden Werktag",
+    movedBack: (month, lacks, day) => `${month} hat keinen ${lacks}.: zurück auf den ${day}.`, movedForward: (month, lacks, day, next) => `${month} hat keinen ${lacks}.: vor auf den ${day}. ${next}`,
+    noSuchTime: (lacks, time) => `${lacks} gibt es an diesem Tag nicht: ${time}`, twice: (time) => `${time} gibt es an diesem Tag zweimal: das erste Mal`,
     needsDate: "Was sich wiederholt, braucht ein Datum.", custom: "Eigene",
     scope: "Ändern", this: "nur diese", following: "diese und folgende", all: "alle",
   },

@@ -1,6 +1,8 @@
 /** Every string of the page in English; another language is another file of the same shape. */
 const many = (n: number, one: string, more: string) => `${n.toLocaleString("en")} ${n === 1 ? one : more}`
 
+const nth = (n: number) => `${n}${n === 31 ? "st" : "th"}`
+
 export const en = {
   locale: "en",
   name: "TaskFlow",
@@ -33,7 +35,7 @@ export const en = {
   priority: { high: "High", medium: "Medium", low: "Low", none: "None" },
   due: {
     none: "No date", today: "Today", tomorrow: "Tomorrow", yesterday: "Yesterday", overdue: "Overdue", now: "Now",
-    pick: "Pick a date", time: "Time", clear: "Clear", nextWeek: "Next week", weekend: "Weekend", noStart: "Any time", floating: "The same time of day wherever I am", zone: (zone: string) => `in ${zone}`,
+    pick: "Pick a date", time: "Time", clear: "Clear", nextWeek: "Next week", weekend: "Weekend", noStart: "Any time", floating: "The same time of day wherever I am", floats: "on your clock, anywhere", zone: (zone: string) => `in ${zone}`,
   },
   repeat: {
     never: "Does not repeat", every: "Every", on: "On", ends: "Ends", forever: "Never", until: "On", after: "After",
@@ -47,6 +49,8 @@ export const en = {
     onDay: (day: number) => (day === -1 ? "on the last day" : `on day ${day}`), nth: ["first", "second", "third", "fourth", "fifth"], last: "last",
     untilDate: (date: string) => `until ${date}`, each: (n: number, unit: [string, string]) => (n === 1 ? `every ${unit[0]}` : `every ${n} ${unit[1]}`),
     onDays: (days: string) => `on ${days}`, nthDay: (nth: string, day: string) => `on the ${nth} ${day}`, workdays: "every weekday",
+    movedBack: (month: string, lacks: number, day: number) => `${month} has no ${nth(lacks)}: moved back to the ${nth(day)}`, movedForward: (month: string, lacks: number, day: number, next: string) => `${month} has no ${nth(lacks)}: moved forward to ${day} ${next}`,
+    noSuchTime: (lacks: string, time: string) => `${lacks} does not exist on that day: ${time}`, twice: (time: string) => `${time} happens twice on that day: the first one`,
     needsDate: "A repeating task needs a date.", custom: "Custom",
     scope: "Change", this: "only this one", following: "this and following", all: "all of them",
   },

@@ -1,0 +1,28 @@
+import { describe, expect, it } from "vitest"
+import type { Task } from "@/api/shapes"
+import { KnownTasks } from "./known"
+
+const task = (version: number, title = "t") => ({ id: "t", title, version }) as Task
+
+describe("known tasks", () => {
+  it("tells once of a change that both its write and the stream tell of", () => {
+    const known = new KnownTasks()
+    let told = 0
+    known.subscribe(() => (told += 1))
+    known.put([task(2)])
+    known.follow([{ cursor: "c", type: "updated", task_id: "t", task: task(2) }])
+    expect(told).toBe(1)
+    known.put([task(3)])
+    known.put([task(2)])
+    expect(told).toBe(2)
+    expect(known.find("t")?.version).toBe(3)
+  })
+  it("tells of a change that a list knew before the stream did: other lists did not", () => {
+    const known = new KnownTasks()
+    const asked = known.clock
+    known.learn([task(2)])
+    expect([...known.touchedSince(asked)]).toEqual([])
+    known.put([task(2)])
+    expect([...known.touchedSince(asked)]).toEqual(["t"])
+  })
+})
