@@ -87,13 +87,14 @@ class ExportedTask(Struct, kw_only=True):
 
 class Line(Struct):
     """One task of a document: its place and its id there, its id here, and what is brought; or why
-    it is not."""
+    it is not. `not_taken`: what else was said of it."""
 
     position: int
     id: str | None
     task_id: str = ""
     imported: Imported | None = None
     refused: Refused | None = None
+    not_taken: list[str] = []
 
 
 class Brought(Struct):

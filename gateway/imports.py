@@ -9,9 +9,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from gateway.bodies import JSON, read_bytes, write_json
+from gateway.bodies import JSON, read_bytes, read_kind, write_json
 from gateway.commands import Intent, pending, read_intent, submit
 from gateway.context import Context, Ctx
+from gateway.ics_import import LARGEST as LARGEST_CALENDAR
+from gateway.ics_import import read_calendar
 from gateway.identity import Identity, Who
 from gateway.import_document import Brought, Line, read_document
 from gateway.outcomes import MOST_PARTS, Outcome, Result, name_parts
@@ -23,13 +25,18 @@ from taskflow.import_task import imported_series, imported_task
 router = APIRouter(prefix="/v1/me/import", tags=["accounts"])
 
 LARGEST = 16 * 1024 * 1024
+CALENDAR = "text/calendar"
+KINDS = (JSON, CALENDAR)
 
 DESCRIBED = {
     "requestBody": {
         "required": True,
-        "description": "The document of `GET /v1/me/export`, or parts of it; at most 16 MiB and"
-        " 10,000 tasks",
-        "content": {JSON: {"schema": {"type": "object"}}},
+        "description": "The document of `GET /v1/me/export`, or parts of it (at most 16 MiB and"
+        " 10,000 tasks); or a calendar file (at most 1 MiB and 1,000 entries)",
+        "content": {
+            JSON: {"schema": {"type": "object"}},
+            CALENDAR: {"schema": {"type": "string"}},
+        },
     }
 }
 
@@ -38,9 +45,13 @@ DESCRIBED = {
 async def import_account(request: Request, who: Who, context: Ctx) -> Response:
     """Makes what is not there: `taken`, `there`, `refused` count, `results` say it of each task
     that was taken or refused, `left_out` what an import does not make. What exists stays."""
-    body = await read_bytes(request, LARGEST)
+    is_calendar = read_kind(request) == CALENDAR
+    body = await read_bytes(request, LARGEST_CALENDAR if is_calendar else LARGEST, KINDS)
     intent = read_intent(request, who, body)
-    brought = await asyncio.to_thread(read_document, body, who.user_id)
+    if is_calendar:
+        brought = await asyncio.to_thread(read_calendar, body, who.user_id, who.timezone)
+    else:
+        brought = await asyncio.to_thread(read_document, body, who.user_id)
     return await take_in(context, who, intent, brought)
 
 
@@ -174,4 +185,6 @@ def _show_line(line: Line, result: Result | None) -> dict[str, Any]:
         return {**shown, "status": line.refused.status, "problem": problem(line.refused)}
     assert result is not None
     shown |= {"task_id": line.task_id, "status": result.status}
+    if line.not_taken:
+        shown["not_taken"] = line.not_taken
     return {**shown, "problem": result.body} if result.status >= 400 else shown
