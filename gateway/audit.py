@@ -25,11 +25,13 @@ from gateway.identity import Identity, Who
 from gateway.outbox import announcing
 from gateway.pages import page, read_cursor, read_limit, write_cursor
 from gateway.tables import TaskRow
-from taskflow.audit import ERASED, Entry, Fault, Texts, Verification, audit_key
+from taskflow.audit import ERASED, Entry, Texts
+from taskflow.audit_keys import open_ring
 from taskflow.errors import invalid, not_found
 from taskflow.events import AdminRead
 from taskflow.read_task import read_task_id
 from taskflow.read_times import read_instant
+from taskflow.verification import Fault, Verification
 
 router = APIRouter(prefix="/v1", tags=["audit"])
 
@@ -265,7 +267,7 @@ async def verify_chain(who: Who, context: Ctx) -> Response:
 
 
 async def _verify(context: Context, chain: Select[Any]) -> Verification:
-    verification = Verification(audit_key(context.settings.secret))
+    verification = Verification(open_ring(context.settings.audit_secrets))
     async with aclosing(stream_rows(context, chain)) as chunks:
         async for rows in chunks:
             if any(verification.take(*_read_link(row)) for row in rows):
@@ -274,13 +276,15 @@ async def _verify(context: Context, chain: Select[Any]) -> Verification:
 
 
 def show_verdict(verification: Verification, fault: Fault | None) -> dict[str, Any]:
-    """`entries` counts the true ones, from the first on; `first_bad` is a number, or null."""
+    """`entries` counts those that were proved; `first_bad` is a number, or null. Where `unproved`,
+    nothing is known to be wrong, but a secret is missing to prove what begins there."""
     return {
         "ok": fault is None,
         "entries": verification.entries,
         "erased": verification.erased,
         "first_bad": fault.seq if fault else None,
         "reason": fault.reason if fault else None,
+        "unproved": fault is not None and fault.unproved,
         "trace_id": fault.trace_id if fault else None,
     }
 
@@ -345,7 +349,9 @@ async def _write_pdf(
     async for rows in stream_rows(context, wanted):
         await asyncio.to_thread(report.add, [show_entry(row) for row in rows])
     last = report.last["seq"] if report.last else 0
-    await asyncio.to_thread(report.end, await _verify(context, CHAIN.where(ENTRY.seq <= last)))
+    chain = await _verify(context, CHAIN.where(ENTRY.seq <= last))
+    chain.finish()
+    await asyncio.to_thread(report.end, chain)
     return report.media_type
 
 

@@ -16,8 +16,8 @@ from msgspec import Raw, Struct
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
-from taskflow.audit import Verification
 from taskflow.errors import invalid
+from taskflow.verification import Verification
 
 WIDTH, HEIGHT = A4
 LEFT, TOP, BOTTOM = 50, HEIGHT - 70, 60
@@ -78,6 +78,8 @@ class PdfReport:
         yield ""
         if chain.fault is None:
             yield f"Chain: whole and unedited from entry 1 to entry {chain.entries}"
+        elif chain.fault.unproved:
+            yield f"Chain: NOT PROVED as a whole: {chain.fault.reason}"
         else:
             yield f"Chain: FAULT at entry {chain.fault.seq}: {chain.fault.reason}"
         if self.last is not None:

@@ -3,7 +3,7 @@ writes an answer.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,6 +13,7 @@ from taskflow.errors import Refused, invalid
 
 T = TypeVar("T")
 
+JSON = "application/json"
 LARGEST = 1024 * 1024
 LARGEST_BATCH = 8 * 1024 * 1024
 
@@ -21,8 +22,10 @@ MISSING = re.compile(r"missing required field `([^`]*)`(?: - at `\$\.?([^`]*)`)?
 PLACE = re.compile(r"^(.*?)(?: - at `\$\.?([^`]*)`)?$", re.DOTALL)
 
 
-async def read_bytes(request: Request, largest: int = LARGEST) -> bytes:
-    """The body. Raises Refused when it is too large, or no JSON by its own word."""
+async def read_bytes(
+    request: Request, largest: int = LARGEST, kinds: Sequence[str] = (JSON,)
+) -> bytes:
+    """The body. Raises Refused when it is too large, or by its own word none of these kinds."""
     if int(request.headers.get("content-length") or 0) > largest:
         raise too_large(largest)
     chunks, size = [], 0
@@ -31,11 +34,16 @@ async def read_bytes(request: Request, largest: int = LARGEST) -> bytes:
         if size > largest:
             raise too_large(largest)
         chunks.append(chunk)
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if size and kind != "application/json":
-        detail = f"The body is {kind[:64]}; send application/json."
+    kind = read_kind(request)
+    if size and kind not in kinds:
+        detail = f"The body is {kind[:64]}; send {' or '.join(kinds)}."
         raise Refused("unsupported_media_type", detail, status=415)
     return b"".join(chunks)
+
+
+def read_kind(request: Request) -> str:
+    """The media type of the body; JSON where nothing is said."""
+    return request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
 
 
 def too_large(largest: int) -> Refused:

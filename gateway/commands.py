@@ -4,7 +4,6 @@ from the nouns, because every write of every noun goes this way.
 
 import base64
 import hashlib
-import hmac
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -18,15 +17,16 @@ from gateway.bodies import write_json
 from gateway.context import Context, Ctx, trace_of
 from gateway.identity import Identity, Who
 from gateway.outcomes import Outcome
+from gateway.signatures import is_signed, sign
 from taskflow.errors import Refused, not_found
 from taskflow.events import Command, new_event
-from taskflow.keys import derive_key
 
 router = APIRouter(tags=["commands"])
 
 LONGEST_WAIT = 60.0
 USUAL_WAIT = 2.0
 MAC_BYTES = 16
+PURPOSE = "command-id"
 NO_TASK = UUID(int=0)
 # How long the gateway knows what it wrote itself under an Idempotency-Key.
 KEY_KEPT = timedelta(hours=24)
@@ -50,7 +50,8 @@ def public_id(context: Context, user_id: str, command_id: str, task_id: str | No
     """A command's id as its person may see it: it names the task and proves whose it is."""
     task = UUID(task_id) if task_id else NO_TASK
     body = UUID(command_id).bytes + task.bytes
-    return base64.urlsafe_b64encode(body + _mac(context, user_id, body)).decode()
+    mac = sign(context, PURPOSE, user_id.encode() + body)[:MAC_BYTES]
+    return base64.urlsafe_b64encode(body + mac).decode()
 
 
 def read_public_id(context: Context, user_id: str, text: str) -> tuple[str, str | None]:
@@ -60,15 +61,10 @@ def read_public_id(context: Context, user_id: str, text: str) -> tuple[str, str 
     except ValueError:
         raise not_found("The command") from None
     body, mac = raw[:32], raw[32:]
-    if len(raw) != 32 + MAC_BYTES or not hmac.compare_digest(mac, _mac(context, user_id, body)):
+    if not is_signed(context, PURPOSE, user_id.encode() + body, mac, MAC_BYTES):
         raise not_found("The command")
     task = UUID(bytes=body[16:])
     return str(UUID(bytes=body[:16])), None if task == NO_TASK else str(task)
-
-
-def _mac(context: Context, user_id: str, body: bytes) -> bytes:
-    key = derive_key(context.settings.secret, "command-id")
-    return hmac.digest(key, user_id.encode() + body, "sha256")[:MAC_BYTES]
 
 
 # --- from a request to a command ---------------------------------------------------------------

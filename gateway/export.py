@@ -2,8 +2,10 @@
 it, and what was recorded about them. No secret stands in it. Its shape: docs/export.md.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import IO, Any, TypeAlias
+from contextlib import AbstractAsyncContextManager
+from typing import IO, Any, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -14,13 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.audit import ENTRY, LIST, show_entry
 from gateway.commands import NO_TASK
-from gateway.context import Ctx
+from gateway.context import Context, Ctx
 from gateway.delivery_log import WHOLE
 from gateway.files import open_file, send_file
+from gateway.ics_export import TAIL, write_head, write_series, write_todo
 from gateway.identity import Holder
 from gateway.outbox import announcing
 from gateway.task_rows import ROW, SHOWN, as_task
 from taskflow.events import DataExported
+from taskflow.task import Series, Task
 
 router = APIRouter(prefix="/v1/me/export", tags=["accounts"])
 
@@ -95,6 +99,19 @@ ORDER BY created_at, id
 """)
 AUDIT = LIST.where(ENTRY.user_id == bindparam("id")).order_by(ENTRY.seq)
 
+# What a calendar needs: the zones named in it, and of each series that has tasks, what was deleted.
+ZONES = text("""
+SELECT DISTINCT timezone FROM tasks
+WHERE user_id = :id AND deleted_at IS NULL AND timezone IS NOT NULL AND floating IS NOT TRUE
+UNION SELECT timezone FROM series WHERE user_id = :id AND timezone IS NOT NULL ORDER BY 1
+""")
+ALIVE = text("""
+SELECT t.series_id, (SELECT array_agg(o.recurrence_id) FROM occurrences AS o
+    WHERE o.series_id = t.series_id AND o.ended_how = 'deleted') AS deleted
+FROM tasks AS t WHERE t.user_id = :id AND t.deleted_at IS NULL AND t.series_id IS NOT NULL
+GROUP BY t.series_id
+""")
+
 # In the order of the document.
 SECTIONS = {
     "account": Section("users", ACCOUNT, show_json("reminder_choices"), one=True),
@@ -113,16 +130,21 @@ SECTIONS = {
 
 
 @router.get("")
-async def export_account(who: Holder, context: Ctx) -> Response:
-    """The document, as everything was at one instant; that it was asked for is on record."""
+async def export_account(
+    who: Holder, context: Ctx, format: Literal["json", "ics"] = "json"
+) -> Response:
+    """The document, as everything was at one instant, or the tasks alone as a calendar; that it was
+    asked for is on record."""
     async with announcing(context) as writing:
         me = who.user_id
         writing.announce(DataExported(user_id=me, actor_id=me, timestamp=writing.now))
     file = open_file()
+    if format == "ics":
+        await _write_calendar(file, context, UUID(me))
+        return send_file(file, "text/calendar; charset=utf-8", "taskflow.ics")
     head = {"format": FORMAT, "version": VERSION, "exported_at": context.clock()}
     file.write(msgspec.json.encode(head).removesuffix(b"}"))
-    snapshot = context.engine.execution_options(isolation_level="REPEATABLE READ")
-    async with snapshot.begin() as db:
+    async with _snapshot(context) as db:
         for name, section in SECTIONS.items():
             begin, end = (b"", b"") if section.one else (b"[", b"]")
             file.write(f',\n"{name}":'.encode() + begin)
@@ -130,6 +152,33 @@ async def export_account(who: Holder, context: Ctx) -> Response:
             file.write(end)
     file.write(b"\n}\n")
     return send_file(file, "application/json", "taskflow.json")
+
+
+def _snapshot(context: Context) -> AbstractAsyncContextManager[AsyncConnection]:
+    return context.engine.execution_options(isolation_level="REPEATABLE READ").begin()
+
+
+async def _write_calendar(file: IO[bytes], context: Context, person: UUID) -> None:
+    at, values = context.clock(), {"id": person}
+    async with _snapshot(context) as db:
+        zones = (await db.execute(ZONES, values)).scalars().all()
+        file.write((await asyncio.to_thread(write_head, str(person), list(zones))).encode())
+        alive = {str(row.series_id): row.deleted for row in await db.execute(ALIVE, values)}
+        async for one in _read(db, SECTIONS["series"], person):
+            series = msgspec.convert(
+                _plain({**one, "user_id": person, "stream": one["id"]}), Series
+            )
+            if series.id in alive:
+                file.write(write_series(series, alive[series.id] or [], at).encode())
+        async for one in _read(db, SECTIONS["tasks"], person):
+            if one.pop("deleted_at") is None:
+                file.write(write_todo(msgspec.convert(_plain(one), Task), at).encode())
+    file.write(TAIL.encode())
+
+
+def _plain(row: dict[str, Any]) -> Any:
+    """A row as JSON has it: what is JSON already is read again."""
+    return msgspec.json.decode(msgspec.json.encode(row))
 
 
 async def _read(

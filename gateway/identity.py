@@ -17,7 +17,6 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
 from msgspec import Struct, field
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -27,8 +26,8 @@ from sqlalchemy import ARRAY, Column, DateTime, Text, text
 from sqlmodel import Field, SQLModel
 from starlette.requests import HTTPConnection
 
+from gateway.signatures import ALGORITHM, read_token, write_token
 from taskflow.errors import Refused
-from taskflow.keys import derive_key
 from taskflow.mail import read_mailbox
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 ISSUER = "taskflow"
 BEARER_AUDIENCE = "taskflow"
 COOKIE_AUDIENCE = "taskflow-cookie"
-ALGORITHM = "HS256"
+PURPOSE = "jwt"
 SKEW = 5
 TOKEN_CHARACTERS = 8192
 API_TOKEN_PREFIX = "tf_"
@@ -331,11 +330,7 @@ def _sign(
         "iat": int(now.timestamp()),
         "exp": int((now + lifetime).timestamp()),
     }
-    return jwt.encode({"alg": ALGORITHM}, claims, _jwt_key(context), algorithms=[ALGORITHM])
-
-
-def _jwt_key(context: "Context") -> OctKey:
-    return OctKey.import_key(derive_key(context.settings.secret, "jwt"))
+    return write_token(context, PURPOSE, claims)
 
 
 def _read_claims(context: "Context", token: str, audience: str) -> dict[str, Any]:
@@ -349,7 +344,7 @@ def _read_claims(context: "Context", token: str, audience: str) -> dict[str, Any
         exp={"essential": True},
     )
     try:
-        claims = jwt.decode(token, _jwt_key(context), algorithms=[ALGORITHM]).claims
+        claims = read_token(context, PURPOSE, token)
         registry.validate(claims)
     except JoseError as error:
         raise unauthenticated("The token is not valid, or not any more; log in.") from error

@@ -2,25 +2,23 @@
 from the accounts, because a link must prove by itself what it is good for.
 """
 
-import hmac
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
 from msgspec import Struct
 
 from gateway.context import Context
 from gateway.identity import accounts_of
+from gateway.signatures import is_signed, read_token, sign, write_token
 from taskflow.errors import Refused, invalid
-from taskflow.keys import derive_key
 from taskflow.mail import Letter, Mail, compose_letter
 from taskflow.smtp import send_mail
 
-ALGORITHM = "HS256"
 LINK_LIFETIME = timedelta(hours=24)
 RESET_LIFETIME = timedelta(hours=1)
+STATE_BYTES = 32
 
 VERIFY_TEXT = """Welcome to TaskFlow.
 
@@ -59,8 +57,9 @@ class Link(Struct, frozen=True):
 def sign_link(context: Context, link: Link, lifetime: timedelta) -> str:
     """A token that proves the link to us, and tells nobody the state."""
     end = context.clock() + lifetime
-    claims = {"sub": str(link.subject), "exp": int(end.timestamp()), "state": _seal(context, link)}
-    return jwt.encode({"alg": ALGORITHM}, claims, _key(context, link.purpose), [ALGORITHM])
+    state = sign(context, _sealed(link.purpose), link.state.encode()).hex()
+    claims = {"sub": str(link.subject), "exp": int(end.timestamp()), "state": state}
+    return write_token(context, f"link/{link.purpose}", claims)
 
 
 def read_subject(context: Context, purpose: str, token: str) -> UUID:
@@ -71,7 +70,7 @@ def read_subject(context: Context, purpose: str, token: str) -> UUID:
 def check_link(context: Context, link: Link, token: str) -> None:
     """Raises Refused (422) unless the token was made for this link in this state."""
     claims = _read_claims(context, link.purpose, token)
-    same = hmac.compare_digest(str(claims.get("state")), _seal(context, link))
+    same = _has_state(context, link, str(claims.get("state")))
     if not same or claims["sub"] != str(link.subject):
         raise spent_link()
 
@@ -84,20 +83,23 @@ def _read_claims(context: Context, purpose: str, token: str) -> dict[str, str]:
     now = int(context.clock().timestamp())
     registry = jwt.JWTClaimsRegistry(now=now, sub={"essential": True}, exp={"essential": True})
     try:
-        claims = jwt.decode(token, _key(context, purpose), algorithms=[ALGORITHM]).claims
+        claims = read_token(context, f"link/{purpose}", token)
         registry.validate(claims)
     except (JoseError, ValueError) as error:
         raise spent_link() from error
     return claims
 
 
-def _key(context: Context, purpose: str) -> OctKey:
-    return OctKey.import_key(derive_key(context.settings.secret, f"link/{purpose}"))
+def _has_state(context: Context, link: Link, state: str) -> bool:
+    try:
+        mac = bytes.fromhex(state)
+    except ValueError:
+        return False
+    return is_signed(context, _sealed(link.purpose), link.state.encode(), mac, STATE_BYTES)
 
 
-def _seal(context: Context, link: Link) -> str:
-    key = derive_key(context.settings.secret, f"link-state/{link.purpose}")
-    return hmac.digest(key, link.state.encode(), "sha256").hex()
+def _sealed(purpose: str) -> str:
+    return f"link-state/{purpose}"
 
 
 def send_verification(context: Context, recipient: str, link: Link) -> None:

@@ -3,7 +3,6 @@ that nobody can make one, nor take one list's to another.
 """
 
 import base64
-import hmac
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -12,11 +11,12 @@ import msgspec
 from msgspec import Struct
 
 from gateway.context import Context
+from gateway.signatures import is_signed, sign
 from taskflow.errors import Refused, invalid
-from taskflow.keys import derive_key
 
 USUAL_LIMIT, LARGEST_LIMIT = 50, 500
 MAC_BYTES = 16
+PURPOSE = "cursor"
 
 Value: TypeAlias = str | int | datetime | None
 
@@ -48,21 +48,21 @@ def page(items: Sequence[Any], next_cursor: str | None) -> dict[str, Any]:
 def write_cursor(context: Context, kind: str, *values: Value) -> str:
     """A cursor of the list `kind` that holds `values`; date-times need an offset."""
     tagged = [_Instant(value) if isinstance(value, datetime) else value for value in values]
-    return _write(_sign(context, kind, body := msgspec.json.encode(tagged)) + body)
+    body = msgspec.json.encode(tagged)
+    return _write(sign(context, PURPOSE, _name(kind, body))[:MAC_BYTES] + body)
 
 
 def read_cursor(context: Context, text: str, kind: str) -> list[Value]:
     """The values of a cursor that this gateway wrote for the list `kind`. Raises Refused (422)."""
     raw = _read(text)
     mac, body = raw[:MAC_BYTES], raw[MAC_BYTES:]
-    if not hmac.compare_digest(mac, _sign(context, kind, body)):
+    if not is_signed(context, PURPOSE, _name(kind, body), mac, MAC_BYTES):
         raise _invalid_cursor()
     return [value.at if isinstance(value, _Instant) else value for value in _VALUES.decode(body)]
 
 
-def _sign(context: Context, kind: str, body: bytes) -> bytes:
-    key = derive_key(context.settings.secret, "cursor")
-    return hmac.digest(key, kind.encode() + b"\0" + body, "sha256")[:MAC_BYTES]
+def _name(kind: str, body: bytes) -> bytes:
+    return kind.encode() + b"\0" + body
 
 
 def _write(raw: bytes) -> str:

@@ -73,7 +73,7 @@ class Subject(Struct, frozen=True):
 @router.get("/{token}", response_class=HTMLResponse)
 async def show_answer(token: str, context: Ctx) -> Response:
     """A page with one button: nothing happens before it is pressed."""
-    answer = read_answer(context.settings.secret, token, context.clock())
+    answer = read_answer(context.settings.accepted_secrets, token, context.clock())
     subject = await _find_subject(context, answer)
     button = f'<form method="post"><button autofocus>{WORDS[answer.verb]}</button></form>'
     script = f"<script>{GO_ON}</script>" if answer.verb == "open" else ""
@@ -103,7 +103,7 @@ def _write_page(title: str, body: str, status: int = 200) -> Response:
 @router.post("/{token}", response_class=HTMLResponse)
 async def take_answer(token: str, context: Ctx) -> Response:
     """Does what the link says, once; a mail program unsubscribes so too (RFC 8058)."""
-    answer = read_answer(context.settings.secret, token, context.clock())
+    answer = read_answer(context.settings.accepted_secrets, token, context.clock())
     subject = await _find_subject(context, answer)
     if answer.verb == "unsubscribe":
         await _unsubscribe(context, subject)

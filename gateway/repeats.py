@@ -29,9 +29,9 @@ from gateway.bodies import read_bytes
 from gateway.commands import KEY_KEPT, fingerprint_request, key_reused, name_command
 from gateway.context import CLAIM, Context, context_of
 from gateway.identity import Identity, identify_connection
+from gateway.signatures import keys_for
 from taskflow.database import AWAY
 from taskflow.errors import Refused
-from taskflow.keys import derive_key
 
 # Between the commit of an effect and its answer lie milliseconds, unless the gateway died.
 PATIENCE, LOOK_AGAIN = 2.0, 0.05
@@ -59,12 +59,12 @@ log = logging.getLogger("taskflow.gateway")
 
 
 class Claim(Struct):
-    """An Idempotency-Key of one person and the request that it stands for; `made` once the effect
-    has committed."""
+    """An Idempotency-Key of one person and the request that it stands for, as the present secret
+    and earlier ones sign it; `made` once the effect has committed."""
 
     id: UUID
     user_id: UUID
-    fingerprint: str
+    fingerprints: list[str]
     rights: frozenset[str]
     made: bool = False
 
@@ -135,11 +135,11 @@ async def repeat(request: Request, key: str, body: bytes, handle: Handle) -> Res
 def read_claim(context: Context, who: Identity, key: str, fingerprint: str) -> Claim:
     """What a person asks for under a key. The fingerprint is signed: of a body that holds a
     password, a plain one would let whoever reads the table try passwords out. Raises Refused."""
-    secret = derive_key(context.settings.secret, PURPOSE)
+    keys = keys_for(context, PURPOSE)
     return Claim(
         id=UUID(name_command(who, key)),
         user_id=UUID(who.user_id),
-        fingerprint=hmac.digest(secret, fingerprint.encode(), "sha256").hex(),
+        fingerprints=[hmac.digest(key, fingerprint.encode(), "sha256").hex() for key in keys],
         rights=who.roles | who.scopes,
     )
 
@@ -150,7 +150,7 @@ async def make_claim(db: AsyncConnection, claim: Claim, now: datetime) -> None:
     values = {
         "id": claim.id,
         "user_id": claim.user_id,
-        "fingerprint": claim.fingerprint,
+        "fingerprint": claim.fingerprints[0],
         "now": now,
         "since": now - KEY_KEPT,
     }
@@ -171,7 +171,7 @@ async def find_answer(context: Context, claim: Claim) -> Response | None:
             rows = (await db.execute(text(FIND), values)).all()
         if not rows:
             return None
-        if any(row.fingerprint != claim.fingerprint for row in rows):
+        if any(row.fingerprint not in claim.fingerprints for row in rows):
             raise key_reused()
         if rows[0].answer is not None:
             return _show(claim, open_answer(context, claim, rows[0].answer))
@@ -214,16 +214,18 @@ async def keep_answer(context: Context, claim: Claim, response: Response) -> Non
 
 def seal_answer(context: Context, claim: Claim, answer: Answer) -> str:
     """An answer that only a gateway can read, and only in its own row: it may hold a new secret."""
-    return jwe.encrypt_compact(SEAL, msgspec.msgpack.encode(answer), _key(context, claim))
+    return jwe.encrypt_compact(SEAL, msgspec.msgpack.encode(answer), _keys(context, claim)[0])
 
 
 def open_answer(context: Context, claim: Claim, sealed: str) -> Answer:
-    """A kept answer. Raises Refused where TASKFLOW_SECRET has changed since."""
-    try:
-        return _ANSWER.decode(jwe.decrypt_compact(sealed, _key(context, claim)).plaintext or b"")
-    except (JoseError, msgspec.DecodeError) as error:
-        raise unknown_answer() from error
+    """A kept answer. Raises Refused where it was sealed with a secret that is accepted no more."""
+    for key in _keys(context, claim):
+        try:
+            return _ANSWER.decode(jwe.decrypt_compact(sealed, key).plaintext or b"")
+        except (JoseError, msgspec.DecodeError) as error:
+            wrong = error
+    raise unknown_answer() from wrong
 
 
-def _key(context: Context, claim: Claim) -> OctKey:
-    return OctKey.import_key(derive_key(context.settings.secret, f"{PURPOSE}/{claim.id}"))
+def _keys(context: Context, claim: Claim) -> list[OctKey]:
+    return [OctKey.import_key(key) for key in keys_for(context, f"{PURPOSE}/{claim.id}")]

@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 import typer
 
-from local.place import find_database, find_kafka, find_secret
+from local.place import find_audit_secrets, find_database, find_kafka
 from taskflow.errors import Refused
 from taskflow.events import RolesChanged, new_event
 from taskflow.mail import email_key
@@ -71,13 +71,15 @@ def verify() -> None:
 
     settings = read_settings()
     verdict = asyncio.run(
-        look(find_database(settings), find_kafka(settings), find_secret(settings))
+        look(find_database(settings), find_kafka(settings), find_audit_secrets(settings))
     )
     typer.echo(
-        f"{verdict.entries} entries, {verdict.erased} erased texts, {verdict.seals} seals,"
+        f"{verdict.entries} entries proved, {verdict.erased} erased texts, {verdict.seals} seals,"
         f" {verdict.events} events of the ledger"
     )
     if verdict.fault is not None:
+        if verdict.fault.unproved:
+            _fail(f"NOT PROVED: {verdict.fault.reason}")
         trace = f" (trace {verdict.fault.trace_id})" if verdict.fault.trace_id else ""
         _fail(f"FAULT at entry {verdict.fault.seq}: {verdict.fault.reason}{trace}")
     typer.secho("The record is whole and unedited.", fg="green")

@@ -12,10 +12,12 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
-from taskflow.audit import Entry, Fault, Texts, Verification, audit_key
+from taskflow.audit import Entry, Texts
+from taskflow.audit_keys import open_ring
 from taskflow.errors import Unavailable
 from taskflow.events import TASK_CHANGES, AuditSealed, read_event
 from taskflow.trace import read_trace_id
+from taskflow.verification import Fault, Verification
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer
@@ -48,7 +50,7 @@ KNOWN = "SELECT event_id FROM audit_entries WHERE event_id = ANY($1::text[])"
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """What was looked at, and the first fault; `entries` counts true ones, from the first on."""
+    """What was looked at, and the first fault; `entries` counts those that were proved."""
 
     entries: int
     erased: int
@@ -71,16 +73,18 @@ _EMITTED = msgspec.json.Decoder(list[_Emitted])
 _CHANGES = frozenset(change.type for change in TASK_CHANGES)
 
 
-async def verify(database_url: str, kafka_bootstrap: str, secret: str) -> Verdict:
+async def verify(database_url: str, kafka_bootstrap: str, secrets: Sequence[str]) -> Verdict:
     """The verdict on everything. Raises Unavailable when Kafka or the secret is missing."""
     # Before the chain, which only grows: a seal read later might be of an entry not yet read.
     seals = await asyncio.to_thread(read_seals, kafka_bootstrap)
-    return await verify_database(database_url, secret, seals)
+    return await verify_database(database_url, secrets, seals)
 
 
-async def verify_database(database_url: str, secret: str, seals: Sequence[AuditSealed]) -> Verdict:
+async def verify_database(
+    database_url: str, secrets: Sequence[str], seals: Sequence[AuditSealed]
+) -> Verdict:
     """The verdict on the chain and the ledger, by these seals."""
-    verification = Verification(audit_key(secret), seals)
+    verification = Verification(open_ring(secrets), seals)
     db = await asyncpg.connect(database_url)
     try:
         await _verify_chain(db, verification)
@@ -92,8 +96,13 @@ async def verify_database(database_url: str, secret: str, seals: Sequence[AuditS
         erased=verification.erased,
         seals=len(seals),
         events=events,
-        fault=verification.fault or missing,
+        fault=_choose(verification.fault, missing),
     )
+
+
+def _choose(chain: Fault | None, ledger: Fault | None) -> Fault | None:
+    """What is wrong goes before what is not proved."""
+    return ledger or chain if chain is None or chain.unproved else chain
 
 
 async def _verify_chain(db: Connection, verification: Verification) -> None:

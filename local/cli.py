@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from local import admin, dead_letters, session, tasks
+from local import admin, dead_letters, secret_files, session, tasks
 from taskflow.errors import InvalidSetting
 from taskflow.settings import read_settings
 
@@ -16,6 +16,7 @@ app.add_typer(tasks.app, name="tasks")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(admin.app, name="admin")
 app.add_typer(admin.audit_app, name="audit")
+app.add_typer(secret_files.app, name="secret")
 app.command("replay")(admin.replay_events)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import typer
 
 from local.postgres import choose_socket_folder, make_url
-from taskflow.settings import Settings
+from local.secret_files import find_secrets
+from taskflow.settings import Settings, change_settings
 
 
 def find_database(settings: Settings) -> str:
@@ -23,9 +24,12 @@ def find_kafka(settings: Settings) -> str:
     return f"127.0.0.1:{port}"
 
 
-def find_secret(settings: Settings) -> str:
-    """The signing key. Ends the command when there is none yet."""
-    return settings.secret or _made(settings, "secret").read_text()
+def find_audit_secrets(settings: Settings) -> tuple[str, ...]:
+    """All that the audit may have been written with. Ends the command when there is none yet."""
+    if not settings.secret:
+        _made(settings, "secret")
+    found = change_settings(settings, find_secrets(settings, settings.data.resolve()))
+    return found.audit_secrets
 
 
 def _made(settings: Settings, name: str) -> Path:

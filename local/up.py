@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import secrets
 import signal
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from local.kafka import Kafka, choose_ports, start_kafka
 from local.postgres import Postgres, start_postgres
 from local.read_manifests import read_manifests
 from local.replay import replay
+from local.secret_files import find_secrets
 from local.show import Display, Warnings, choose_display
 from local.tend import Folders, care_for_topics, has_topics, tend_for_ever
 from taskflow.database import AWAY
@@ -30,7 +30,6 @@ from taskflow.publish import open_publisher
 from taskflow.settings import Settings
 from taskflow.zone_rules import follow_rules
 
-SECRET_BYTES = 32
 GATEWAY_POOL = "10"
 LOOPBACK = "127.0.0.0/8,::1/128"
 REPLAYED = timedelta(hours=1)
@@ -117,7 +116,7 @@ class Platform:
         The gateway loads while Kafka starts: each takes about a second.
         """
         self._env["TASKFLOW_DATA"] = str(self._data)
-        self._env["TASKFLOW_SECRET"] = self._settings.secret or keep_secret(self._data / "secret")
+        self._env |= find_secrets(self._settings, self._data)
         if not self.kafka:
             self.kafka = foresee_kafka(self._data / "kafka")
         database = asyncio.create_task(self._start_database())
@@ -243,13 +242,3 @@ def child_environment(ours: Mapping[str, str]) -> dict[str, str]:
     home webhooks may stay on the machine."""
     kept = {name: value for name, value in ours.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {"TASKFLOW_WEBHOOK_ALLOW": LOOPBACK, **kept}
-
-
-def keep_secret(file: Path) -> str:
-    """The signing key in `file`, made at the first start and readable by its owner alone."""
-    if not file.exists():
-        draft = file.with_name(f"{file.name}.new")
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(SECRET_BYTES))
-        draft.rename(file)
-    return file.read_text()

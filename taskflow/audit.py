@@ -12,7 +12,7 @@ entry     canonical JSON of {seq, at, event_id, user_id, actor_id, action, task_
           before_digest, after_digest}, and trace_id where the event belonged to a trace; `at` is
           RFC 3339 in UTC with six digits of a second and Z, ids of people and tasks are UUIDs in
           lower case, task_id is null where there is no task
-key       derive_key(TASKFLOW_SECRET, "audit")
+key       derive_key(secret, "audit"), of the secret that is in force (audit_keys.py)
 hash      hex HMAC-SHA256(key, the 32 bytes of the previous entry's hash || entry);
           the first entry's previous hash is 64 zeros
 seq       1 for the first entry, and one more for each: no number is left out
@@ -24,8 +24,6 @@ seal      {seq, hash} of an entry, kept outside the database: what it covers can
 
 import hashlib
 import hmac
-import re
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,15 +31,12 @@ import msgspec
 from msgspec import Struct, structs
 
 from taskflow.errors import Unavailable
-from taskflow.events import AuditSealed
 from taskflow.keys import derive_key
 
 GENESIS = "0" * 64
 SALT_BYTES = 16
 ERASED = ""
-CONTRADICTION = "contradiction"
 
-_SALT = re.compile(f"[0-9a-f]{{{2 * SALT_BYTES}}}")
 _CANONICAL = msgspec.json.Encoder(order="sorted")
 
 
@@ -75,18 +70,6 @@ class Texts(Struct, frozen=True, kw_only=True):
     salt: str
     before: str | None
     after: str | None
-
-
-class Fault(Struct, frozen=True):
-    """The first thing that is wrong with a chain; `seq` is None for an event without an entry.
-    `trace_id`: of what the bad entry, or the event, says that it belongs to."""
-
-    seq: int | None
-    reason: str
-    trace_id: str | None = None
-
-
-# --- writing -----------------------------------------------------------------------------------
 
 
 def audit_key(secret: str) -> bytes:
@@ -134,88 +117,3 @@ def link_entry(key: bytes, previous_hash: str, content: Content) -> Entry:
     return Entry(
         **fields, previous_hash=previous_hash, hash=hash_entry(key, previous_hash, content)
     )
-
-
-# --- verifying ---------------------------------------------------------------------------------
-
-
-class Verification:
-    """Takes entries in the order of their numbers and stops at the first fault; it remembers the
-    last entry only, so that a chain of any length can be streamed."""
-
-    def __init__(self, key: bytes, seals: Iterable[AuditSealed] = ()) -> None:
-        self._key = key
-        self._seals = index_seals(seals)
-        self._hash = GENESIS
-        self.entries = 0
-        self.erased = 0
-        self.fault: Fault | None = None
-
-    def take(self, entry: Entry, texts: Texts | None) -> Fault | None:
-        """The next entry with the texts beside it; the fault, if it is the first."""
-        if self.fault is None:
-            self.fault = self._check(entry, texts)
-        return self.fault
-
-    def finish(self, last_texts: int = 0) -> Fault | None:
-        """After the last entry: whether more were there, by the seals, or by the number of the
-        last texts, which are left over when an entry is deleted alone."""
-        end = max([last_texts, *self._seals])
-        if self.fault is None and end > self.entries:
-            witness = "its texts are" if end == last_texts else "its seal is"
-            reason = f"the entry is missing: the chain was cut here, {witness} left for entry {end}"
-            self.fault = Fault(self.entries + 1, reason)
-        return self.fault
-
-    def _check(self, entry: Entry, texts: Texts | None) -> Fault | None:
-        seq = self.entries + 1
-        if entry.seq != seq:
-            return Fault(seq, f"the entry is missing: the next one is number {entry.seq}")
-        expected = hash_entry(self._key, self._hash, entry)
-        reason = (
-            self._find_wrong_link(entry, expected)
-            or self._find_broken_seal(seq, expected)
-            or find_wrong_texts(entry, texts)
-        )
-        if reason:
-            return Fault(seq, reason, entry.trace_id)
-        self.entries, self._hash = seq, expected
-        self.erased += texts is not None and texts.salt == ERASED
-        return None
-
-    def _find_wrong_link(self, entry: Entry, expected: str) -> str | None:
-        if entry.previous_hash != self._hash:
-            return "its previous hash is not the hash of the entry before"
-        if entry.hash != expected:
-            return "its hash does not fit: the entry was changed, or written with another secret"
-        return None
-
-    def _find_broken_seal(self, seq: int, expected: str) -> str | None:
-        if self._seals.get(seq, expected) != expected:
-            return "its seal outside the database holds another hash: the chain was written anew"
-        return None
-
-
-def index_seals(seals: Iterable[AuditSealed]) -> dict[int, str]:
-    """Hash by number; two seals that contradict each other fit no entry."""
-    index: dict[int, str] = {}
-    for seal in seals:
-        known = index.setdefault(seal.seq, seal.hash)
-        if known != seal.hash:
-            index[seal.seq] = CONTRADICTION
-    return index
-
-
-def find_wrong_texts(entry: Content, texts: Texts | None) -> str | None:
-    """What is wrong with the texts beside an entry; None for true ones and for erased ones."""
-    if texts is None:
-        return "the row of its texts is missing: an erasure empties it and keeps it"
-    if texts == Texts(salt=ERASED, before=None, after=None):
-        return None
-    if not _SALT.fullmatch(texts.salt):
-        return f"its salt is not {SALT_BYTES} bytes in lower-case hexadecimal"
-    for name in ("before", "after"):
-        digest = digest_text(texts.salt, getattr(texts, name))
-        if digest != getattr(entry, f"{name}_digest"):
-            return f"its text `{name}` does not fit the digest of the entry"
-    return None

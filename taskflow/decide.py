@@ -16,6 +16,7 @@ from taskflow.events import (
     CreateOccurrence,
     CreateTask,
     DeleteTask,
+    ImportTask,
     ReopenTask,
     ResolveTimes,
     SkipOccurrence,
@@ -35,6 +36,7 @@ from taskflow.events import (
     occurrence_id,
 )
 from taskflow.expansion import occurrence_passes
+from taskflow.import_task import imported_series, imported_task, in_past
 from taskflow.occurrences import (
     begin_at,
     count_before,
@@ -174,8 +176,7 @@ def _create_again(command: CreateTask, stored: Stored, task: Task) -> Decision:
         updated_at=stored.task.updated_at,
     )
     if stored.user_id != command.user_id or stored.deleted or same != stored.task:
-        detail = f"The id {task.id} belongs to another task; choose another, or leave it out."
-        raise Refused("id_taken", detail, status=409)
+        raise _id_taken(task.id)
     return Decision(201, stored.task)
 
 
@@ -215,6 +216,78 @@ def _content(template: dict[str, Any], lead: timedelta | None) -> dict[str, Any]
 
 def _counts_from_start(reminder: dict[str, Any]) -> bool:
     return reminder.get("relative_to") == "start"
+
+
+def import_task(command: ImportTask, state: State, at: datetime) -> Decision:
+    """A task with its history, unless it is there: what a person has is never overwritten, and what
+    they deleted since comes back."""
+    zone, stored = state.zones[command.user_id], state.tasks.get(command.task_id)
+    if stored is not None and stored.user_id != command.user_id:
+        raise _id_taken(command.task_id)
+    if stored is not None and (not stored.deleted or command.imported.deleted):
+        return Decision(200, None if stored.deleted else stored.task)
+    series, is_new = _import_series(command, state, zone, at)
+    task = imported_task(command, zone, at, series)
+    if series is not None:
+        _take_place(task, series, state)
+    if stored is not None:
+        version, since = stored.task.version + 1, stored.task.created_at
+        task = structs.replace(task, version=version, created_at=since)
+    fact = _import_fact(command, task, series, at)
+    fact = structs.replace(fact, stream=stored.stream) if stored is not None else fact
+    shown = None if command.imported.deleted else task
+    return Decision(201 if shown else 204, shown, [fact], [series] if series and is_new else [])
+
+
+def _import_series(
+    command: ImportTask, state: State, zone: str, at: datetime
+) -> tuple[Series | None, bool]:
+    """The series of an imported task, and whether it comes with it: a new one, or one that was
+    ended here and has an open task again. Raises Refused."""
+    came = command.imported
+    if came.series_id is None:
+        return None, False
+    known = state.series.get(came.series_id)
+    if known is not None and known.user_id != command.user_id:
+        raise _id_taken(came.series_id)
+    ended = known is not None and not _open_of(known.id, state, but="")
+    if came.series is None or not (known is None or (ended and came.status == "open")):
+        if known is None:
+            raise invalid("series_id", "names a series that the document does not have, or not so")
+        return known, False
+    series, model = imported_series(command, zone, at)
+    series = structs.replace(series, **_content(_template(model), series.lead))
+    if known is not None:
+        version, stream = known.version + 1, known.stream
+        series = structs.replace(series, version=version, stream=stream)
+    return series, True
+
+
+def _take_place(task: Task, series: Series, state: State) -> None:
+    """The task's date in its series. Raises Refused where another task stands there."""
+    key = (series.id, task.recurrence_id or "")
+    other = state.tasks.get(state.occurrences.get(key, task.id))
+    if other is not None and other.task.id != task.id and not other.deleted:
+        detail = f"The series has another task at {task.recurrence_id}: {other.task.id}."
+        raise Refused("id_taken", detail, status=409)
+    state.occurrences[key] = task.id
+
+
+def _import_fact(command: ImportTask, task: Task, series: Series | None, at: datetime) -> TaskFact:
+    came = command.imported
+    if came.deleted:
+        # Without its series: nothing is to follow from its end, for that came before.
+        gone = _fact(TaskDeleted, command, None, task, None, at)
+        return structs.replace(gone, stream=series.stream if series else task.stream)
+    how = came.ended_how or (None if came.status == "open" else came.status)
+    ended_at = None if how is None else in_past(came.ended_at or task.completed_at, at)
+    fact = _fact(TaskCreated, command, None, task, series, at)
+    return structs.replace(fact, ended_how=how, ended_at=ended_at)
+
+
+def _id_taken(name: str) -> Refused:
+    detail = f"The id {name} belongs to another task; choose another, or leave it out."
+    return Refused("id_taken", detail, status=409)
 
 
 def create_occurrence(command: CreateOccurrence, state: State, at: datetime) -> Decision:
@@ -790,6 +863,7 @@ def refusal(refused: Refused, task: Task | None) -> dict[str, Any]:
 
 DECIDERS: dict[type[TaskCommand], Callable[..., Decision]] = {
     CreateTask: create_task,
+    ImportTask: import_task,
     CreateOccurrence: create_occurrence,
     UpdateTask: update_task,
     CompleteTask: complete_task,

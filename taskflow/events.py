@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from taskflow.errors import Unreadable
-from taskflow.task import Scope, Series, Task, TaskInput
+from taskflow.task import Ending, Imported, Scope, Series, Task, TaskInput
 
 NAMESPACE = UUID("b1b1f3a4-5d0c-5e3b-9a56-7a5c0f10cafe").bytes
 
@@ -157,6 +157,13 @@ class DeleteTask(TaskCommand, frozen=True, kw_only=True):
     scope: Scope = "this"
 
 
+class ImportTask(TaskCommand, frozen=True, kw_only=True):
+    """A task with its history, from an export or a calendar; what is there already stays."""
+
+    type = "taskflow.task.import.v1"
+    imported: Imported
+
+
 class CreateOccurrence(TaskCommand, frozen=True, kw_only=True):
     """The next occurrence of a series; content and instants come from the series that `write_task`
     locks: the due fields are for one that is older than this."""
@@ -200,6 +207,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     op: str
     task_id: str
     task: TaskInput | None = None
+    imported: Imported | None = None
 
 
 class WriteTasks(Command, frozen=True, kw_only=True):
@@ -240,8 +248,12 @@ class TaskFact(Payload, frozen=True, kw_only=True):
 
 
 class TaskCreated(TaskFact, frozen=True, kw_only=True):
+    """`ended_how` and `ended_at`: an imported occurrence that came with its end."""
+
     type = "taskflow.task.created.v1"
     event_type: str = "created"
+    ended_how: Ending | None = None
+    ended_at: datetime | None = None
 
 
 class TaskUpdated(TaskFact, frozen=True, kw_only=True):

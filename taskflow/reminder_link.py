@@ -4,6 +4,7 @@ say "got it", and nobody else can.
 
 import base64
 import hmac
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -42,15 +43,17 @@ def sign_answer(secret: str, answer: Answer, now: datetime) -> str:
     return base64.urlsafe_b64encode(body + _sign(secret, body)).decode().rstrip("=")
 
 
-def read_answer(secret: str, token: str, now: datetime) -> Answer:
-    """What a token is for. Raises Refused (422) for one that is forged, foreign or too old."""
+def read_answer(secrets: Sequence[str], token: str, now: datetime) -> Answer:
+    """What a token is for, signed with one of these secrets. Raises Refused (422) for one that is
+    forged, foreign or too old."""
     try:
         padded = token + "=" * (-len(token) % 4)
         raw = base64.b64decode(padded, altchars=b"-_", validate=True)
     except ValueError:
         raw = b""
     body, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
-    if len(raw) != _LENGTH or not hmac.compare_digest(mac, _sign(secret, body)):
+    ours = any([hmac.compare_digest(mac, _sign(one, body)) for one in secrets])
+    if len(raw) != _LENGTH or not ours:
         raise invalid("token", "is not one of ours; open the link as it stands in the mail")
     end = datetime.fromtimestamp(int.from_bytes(body[1 : 1 + _END_BYTES]), UTC)
     if end <= now:

@@ -44,6 +44,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     smtp: str = ""
     mail_from: str = "TaskFlow <taskflow@localhost>"
     secret: str = ""
+    secret_previous: str = ""
+    secret_retired: str = ""
+    secret_lost: bool = False
     oidc_issuer: str = ""
     oidc_audience: str = ""
     rate_limit: Rate = 0.0
@@ -69,6 +72,21 @@ class Settings(Struct, frozen=True, kw_only=True):
     keep_audit_admin: Days | None = None
     otlp: str = ""
     trace_ratio: Ratio = 1.0
+
+    @property
+    def accepted_secrets(self) -> tuple[str, ...]:
+        """The secret that signs, and those beside it whose signatures are taken."""
+        return (self.secret, *read_list(self.secret_previous))
+
+    @property
+    def audit_secrets(self) -> tuple[str, ...]:
+        """All that the audit may have been written with; the first one writes."""
+        return (*self.accepted_secrets, *read_list(self.secret_retired))
+
+
+def read_list(text: str) -> list[str]:
+    """The secrets of a list with commas; a comma in one of them is written %2C."""
+    return [part.replace("%2C", ",") for part in text.split(",") if part]
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:

@@ -1,9 +1,9 @@
 """What a task is: its shape as people and events see it, apart from what may be done with it."""
 
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from taskflow.occurrences import Series as Dates
 from taskflow.recurrence import Recurrence
@@ -11,6 +11,7 @@ from taskflow.recurrence import Recurrence
 Status = Literal["open", "done", "cancelled"]
 Priority = Literal["high", "medium", "low", "none"]
 Scope = Literal["this", "following", "all"]
+Ending = Literal["done", "cancelled", "skipped", "missed", "deleted"]
 
 
 class Reminder(Struct, frozen=True, kw_only=True):
@@ -120,3 +121,33 @@ class TaskInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def given(self) -> dict[str, Any]:
         """The fields that were sent."""
         return {k: v for k, v in structs.asdict(self).items() if v is not UNSET}
+
+
+class SeriesInput(Struct, frozen=True, kw_only=True):
+    """A series as an export shows it; a field that is not used here may stand beside these."""
+
+    id: str
+    recurrence: dict[str, Any]
+    anchor: str
+    timezone: str | None = None
+    floating: bool | None = None
+    lead: timedelta | None = None
+    template: dict[str, Any] = {}
+    used: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+    created_at: datetime | None = None
+
+
+class Imported(Struct, frozen=True, kw_only=True):
+    """A task with what became of it, and the series that it is an occurrence of. `deleted`: only
+    that it was there is kept, so that its series does not make it again."""
+
+    task: TaskInput
+    status: Status = "open"
+    created_at: datetime | None = None
+    completed_at: datetime | None = None
+    deleted: bool = False
+    series_id: str | None = None
+    recurrence_id: str | None = None
+    ended_how: Ending | None = None
+    ended_at: datetime | None = None
+    series: SeriesInput | None = None

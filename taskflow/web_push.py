@@ -69,7 +69,7 @@ def write_keys(keys: Keys) -> str:
 
 def signing_key(secret: str) -> "EllipticCurvePrivateKey":
     """Our P-256 key (VAPID), derived from TASKFLOW_SECRET: every process has the same, and a new
-    secret ends all subscriptions. Raises Unavailable without a secret."""
+    secret is a new key. Raises Unavailable without a secret."""
     from cryptography.hazmat.primitives.asymmetric import ec
 
     # 256 bits modulo an order this close to 2^256 are uniform but for a chance of 2^-32.

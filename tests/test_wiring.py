@@ -60,6 +60,17 @@ def test_every_function_has_its_manifest_and_the_other_way_round() -> None:
     assert of_kind("keda", "ScaledObject").keys() == FUNCTIONS.keys()
 
 
+def test_everybody_reads_the_whole_secret_with_the_earlier_ones() -> None:
+    """So that a rotation reaches all of them, and nobody's manifest names what is in it."""
+    services = [one for _, one in documents("knative") if one["kind"] == "Service"]
+    everybody = [*of_kind("keda", "Deployment").values(), *services]
+    assert len(everybody) == len(FUNCTIONS) + 2
+    for one in everybody:
+        (container,) = one["spec"]["template"]["spec"]["containers"]
+        assert {"secretRef": {"name": "taskflow"}} in container["envFrom"], one["metadata"]["name"]
+        assert not any(name["name"].startswith("TASKFLOW_SECRET") for name in container["env"])
+
+
 def test_every_manifest_is_named_when_and_what() -> None:
     for folder in ("keda", "dapr"):
         for path, _ in documents(folder):

@@ -9,6 +9,8 @@ ADMINISTRATION = (
     "account.dead_letter_discarded",
     "account.hold_placed",
     "account.hold_lifted",
+    "audit.key_changed",
+    "audit.key_lost",
 )
 _ADMINISTRATION = ", ".join(f"'{action}'" for action in ADMINISTRATION)
 

@@ -94,7 +94,7 @@ async def _deliver_push(channel: Channel, notice: Notice, office: Office, now: d
     browser = Browser(channel.address, channel.secret or "", allow)
     contact = settings.url if settings.url.startswith("https://") else ""
     contact = contact or f"mailto:{read_mailbox(settings.mail_from).addr_spec}"
-    return await send_push(notice, browser, settings.secret, contact, now)
+    return await send_push(notice, browser, settings.accepted_secrets, contact, now)
 
 
 async def _deliver_apprise(

@@ -2,6 +2,7 @@
 8291), signed with our key (RFC 8292), handed to the push service that the browser named.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -22,6 +23,9 @@ TOKEN_LIFETIME = timedelta(hours=12)
 NOTES_CHARACTERS = 200
 GONE = frozenset({404, 410})
 REFUSED = frozenset({400, 401, 403, 413})
+# How push services say that a subscription was made with another key (RFC 8292, 4.2: 403; others
+# take it for a bad request, or for no proof at all).
+OTHER_KEY = frozenset({400, 401, 403})
 
 
 class Browser(Struct, frozen=True):
@@ -33,9 +37,11 @@ class Browser(Struct, frozen=True):
 
 
 async def send_push(
-    notice: Notice, browser: Browser, secret: str, contact: str, now: datetime
+    notice: Notice, browser: Browser, secrets: Sequence[str], contact: str, now: datetime
 ) -> Receipt:
     """Pushes the notice. `contact` is an address of ours (https: or mailto:) for the push service.
+    A subscription hangs on the key that it was made with, which only the push service knows: where
+    it refuses the key of one secret, that of the next is tried.
 
     Raises DeliveryFailed: gone where the browser's subscription has ended, permanent where the
     service refuses our word for good; anything else is worth another try.
@@ -47,7 +53,6 @@ async def send_push(
         reason = "The browser's keys cannot be used. Allow notifications again in that browser."
         raise DeliveryFailed(reason, permanent=True, gone=True) from error
     headers = {
-        "authorization": _authorize(browser.endpoint, secret, contact, now),
         "content-type": "application/octet-stream",
         "content-encoding": "aes128gcm",
         "ttl": str(int(KEPT.total_seconds())),
@@ -55,9 +60,25 @@ async def send_push(
         # A repeated message replaces the one that the browser has not fetched yet.
         "topic": UUID(notice.delivery_id).hex,
     }
-    return _judge(
-        await call_out(browser.endpoint, headers, body, browser.allow, "The push service"), now
+    return _judge(await _call(browser, headers, body, list(secrets), contact, now), now)
+
+
+async def _call(
+    browser: Browser,
+    headers: dict[str, str],
+    body: bytes,
+    secrets: list[str],
+    contact: str,
+    now: datetime,
+) -> Answer:
+    proof = {"authorization": _authorize(browser.endpoint, secrets[0], contact, now)}
+    answer = await call_out(
+        browser.endpoint, headers | proof, body, browser.allow, "The push service"
     )
+    if answer.status not in OTHER_KEY or len(secrets) == 1:
+        return answer
+    other = await _call(browser, headers, body, secrets[1:], contact, now)
+    return answer if other.status in OTHER_KEY else other
 
 
 def _write_body(notice: Notice) -> bytes:

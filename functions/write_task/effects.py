@@ -19,6 +19,7 @@ from taskflow.events import (
     ReminderTriggered,
     ResolveTimes,
     SeriesDue,
+    TaskCreated,
     TaskDeleted,
     TaskFact,
     TaskReopened,
@@ -88,7 +89,7 @@ def _note_occurrence(fact: TaskFact, effects: Effects) -> None:
     task = fact.task_data
     if task.series_id and task.recurrence_id:
         key, how = (task.series_id, task.recurrence_id), _how_ended(fact)
-        ended = Ended(task.id, how, fact.timestamp)
+        ended = Ended(task.id, how, getattr(fact, "ended_at", None) or fact.timestamp)
         # The task that a new rule stands on may have taken the date of one that goes.
         if how != "superseded" or effects.ended.get(key, ended).task_id == task.id:
             effects.ended[key] = ended
@@ -99,6 +100,8 @@ def _how_ended(fact: TaskFact) -> str | None:
         return "missed"
     if isinstance(fact, TaskDeleted) and fact.superseded:
         return "superseded"
+    if isinstance(fact, TaskCreated):
+        return fact.ended_how
     return ENDED_HOW.get(fact.event_type)
 
 

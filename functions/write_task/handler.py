@@ -22,6 +22,7 @@ from taskflow.events import (
     DeleteTask,
     Event,
     FollowZone,
+    ImportTask,
     Notice,
     Operation,
     ReopenTask,
@@ -156,6 +157,7 @@ OPERATIONS: dict[str, type[TaskCommand]] = {
     "reopen": ReopenTask,
     "cancel": CancelTask,
     "delete": DeleteTask,
+    "import": ImportTask,
 }
 
 
@@ -171,6 +173,8 @@ def split_command(command: Command) -> list[tuple[int, TaskCommand]]:
 def _single(batch: WriteTasks, operation: Operation) -> TaskCommand:
     content = {"create": "task", "update": "changes"}.get(operation.op)
     given: dict[str, Any] = {content: operation.task or TaskInput()} if content else {}
+    if operation.imported is not None:
+        given = {"imported": operation.imported}
     return OPERATIONS[operation.op](
         user_id=batch.user_id,
         actor_id=batch.actor_id,

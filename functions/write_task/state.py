@@ -28,7 +28,7 @@ from taskflow.events import (
     encode,
 )
 from taskflow.read_times import local_due, local_start
-from taskflow.task import Series, Task
+from taskflow.task import Imported, Series, Task
 
 STORED = """
 SELECT json_strip_nulls(json_build_object(
@@ -183,6 +183,7 @@ async def _load_occurrences(db: Connection, commands: Sequence[Command], state: 
         if isinstance(c, UpdateTask) and c.scope == "following" and c.task_id in state.tasks
     )
     wanted |= {(t.series_id, t.recurrence_id) for t in split if t.series_id and t.recurrence_id}
+    wanted |= set(_find_earliest(commands).items())
     if not wanted:
         return
     rows = await db.fetch(OCCURRENCES, *zip(*sorted(wanted), strict=True))
@@ -191,6 +192,22 @@ async def _load_occurrences(db: Connection, commands: Sequence[Command], state: 
     unseen = {row["task_id"] for row in rows} - state.tasks.keys()
     if unseen:
         state.tasks |= await _load_tasks(db, TASKS, sorted(unseen))
+
+
+def _find_earliest(commands: Sequence[Command]) -> dict[str, str]:
+    """By series, the earliest of the dates that an import brings."""
+    earliest: dict[str, str] = {}
+    for came in _imported(commands):
+        if came.series_id and came.recurrence_id:
+            known = earliest.get(came.series_id, came.recurrence_id)
+            earliest[came.series_id] = min(known, came.recurrence_id)
+    return earliest
+
+
+def _imported(commands: Sequence[Command]) -> Iterable[Imported]:
+    for command in commands:
+        if isinstance(command, WriteTasks):
+            yield from (one.imported for one in command.operations if one.imported is not None)
 
 
 def _task_ids(commands: Sequence[Command]) -> Iterable[str]:
@@ -213,12 +230,14 @@ async def _load_series(db: Connection, commands: Sequence[Command], state: State
         stored.task.series_id for stored in state.tasks.values() if stored.task.series_id
     }
     ids |= state.tasks.keys() if changed else set()
+    brought = {came.series_id for came in _imported(commands) if came.series_id}
+    ids |= brought
     if not ids:
         return
     for row in await db.fetch(SERIES, sorted(ids)):
         series = _SERIES.decode(row[0])
         state.series[series.id] = series
-    if any(isinstance(c, WIDE) and _is_wide(c) for c in commands):
+    if brought or any(isinstance(c, WIDE) and _is_wide(c) for c in commands):
         others = await _load_tasks(db, OPEN_OF_SERIES, sorted(ids))
         state.tasks = {**others, **state.tasks}
 

@@ -2,7 +2,8 @@
 # Makes the secrets that TaskFlow wants and the operators do not make, each only if it is not there:
 # said twice it changes nothing. Whoever keeps secrets in a vault brings the same names and keys.
 #   taskflow           what every function and the gateway read: TASKFLOW_SECRET (signs tokens and the
-#                      audit), TASKFLOW_SMTP, TASKFLOW_URL, and any other variable of the README
+#                      audit; rotate.sh changes it), TASKFLOW_SMTP, TASKFLOW_URL, and any other
+#                      variable of the README
 #   taskflow-delivery  token: what sidecars show to functions
 #   taskflow-redis     password
 #   NAME-database      username, password, uri: for each function, the gateway, and the sidecars' store

@@ -329,7 +329,7 @@ async def test_verify_names_the_first_bad_entry(
 ) -> None:
     path = "/v1/audit/verify"
     body = await get(client, mine, path)
-    fine = {"first_bad": None, "reason": None, "trace_id": None}
+    fine = {"first_bad": None, "reason": None, "trace_id": None, "unproved": False}
     assert body == {"ok": True, "entries": 0, "erased": 0, **fine}
     await record(settings, *(created() for _ in range(4)))
     assert (await get(client, mine, path))["entries"] == 4

@@ -13,8 +13,10 @@ from msgspec import Raw
 
 from gateway import audit_pdf
 from gateway.audit_pdf import LETTERS, Heading, PdfReport
-from taskflow.audit import Content, Texts, Verification, digest_text, link_entry
+from taskflow.audit import Content, Texts, digest_text, link_entry
+from taskflow.audit_keys import Ring
 from taskflow.errors import Refused
+from taskflow.verification import Verification
 from tests.audit_events import NOW
 
 KEY = b"a key"
@@ -23,7 +25,7 @@ HEADING = Heading("of everybody", "2026-12-01 until 2026-12-02")
 
 def make_chain(count: int) -> Verification:
     """A true chain of so many entries, verified."""
-    chain, previous = Verification(KEY), "0" * 64
+    chain, previous = Verification(Ring((KEY,))), "0" * 64
     texts = Texts(salt="00" * 16, before=None, after=None)
     digest = digest_text(texts.salt, None)
     for seq in range(1, count + 1):

@@ -54,7 +54,7 @@ BY_NOBODY = {
 }
 # A link in a mail works once by itself; a preview has no effect.
 NEED_NONE = {"/v1/answers/{token}", "/v1/recurrence/preview"}
-COMMANDS = {"gateway.tasks", "gateway.task_batch", "gateway.tags"}
+COMMANDS = {"gateway.tasks", "gateway.task_batch", "gateway.tags", "gateway.imports"}
 
 
 @pytest.fixture

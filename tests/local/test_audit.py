@@ -40,7 +40,7 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 async def look(settings: Settings, *seals: AuditSealed) -> Verdict:
-    return await verify_database(settings.database, settings.secret, seals)
+    return await verify_database(settings.database, settings.audit_secrets, seals)
 
 
 async def keep_command(owner: Owner, at: datetime, *events: Event[Any]) -> None:
@@ -103,7 +103,7 @@ async def test_tampering_is_named(settings: Settings, owner: Owner, sql: str, ba
 async def test_another_secret_fits_nothing(settings: Settings) -> None:
     await record(settings, created())
     verdict = await look(structs.replace(settings, secret="another secret"))
-    assert verdict.fault is not None and verdict.fault.seq == 1
+    assert verdict.fault is not None and verdict.fault.seq == 1 and verdict.fault.unproved
     with pytest.raises(Unavailable, match="TASKFLOW_SECRET"):
         await look(structs.replace(settings, secret=""))
 

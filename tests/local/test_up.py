@@ -18,7 +18,8 @@ from aiokafka import AIOKafkaConsumer
 
 from local.kafka import Kafka
 from local.process import choose_port
-from local.up import child_environment, keep_secret
+from local.secret_files import find_secrets
+from local.up import child_environment
 from taskflow.events import CreateTask, encode, new_event
 from taskflow.settings import Settings
 from taskflow.task import TaskInput
@@ -189,9 +190,9 @@ async def test_a_taken_port_is_named(home: Home, kafka: Kafka) -> None:
 
 
 def test_the_secret_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
-    secret = keep_secret(tmp_path / "secret")
-    assert len(secret) > 40
-    assert keep_secret(tmp_path / "secret") == secret
+    secrets = find_secrets(Settings(), tmp_path)
+    assert len(secrets["TASKFLOW_SECRET"]) > 40
+    assert find_secrets(Settings(), tmp_path) == secrets
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
 
 

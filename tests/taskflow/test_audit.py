@@ -16,9 +16,7 @@ from taskflow.audit import (
     GENESIS,
     Content,
     Entry,
-    Fault,
     Texts,
-    Verification,
     audit_key,
     canonical_entry,
     canonical_text,
@@ -26,8 +24,10 @@ from taskflow.audit import (
     hash_entry,
     link_entry,
 )
+from taskflow.audit_keys import Ring
 from taskflow.errors import Unavailable
 from taskflow.events import AuditSealed
+from taskflow.verification import Fault, Verification
 
 KEY = audit_key("a secret for tests, long enough")
 SALT = "00112233445566778899aabbccddeeff"
@@ -82,7 +82,7 @@ CHAINS = st.lists(DRAFTS, min_size=1, max_size=6).map(build_chain)
 def verify(
     rows: Sequence[Row], seals: Sequence[AuditSealed] = (), last_texts: int = 0, key: bytes = KEY
 ) -> Fault | None:
-    verification = Verification(key, seals)
+    verification = Verification(Ring((key,)), seals)
     for entry, texts in rows:
         verification.take(entry, texts)
     return verification.finish(last_texts)
@@ -316,7 +316,7 @@ def test_a_missing_row_of_texts_is_named(rows: list[Row], data: st.DataObject) -
 def test_erased_texts_leave_the_chain_true(rows: list[Row], data: st.DataObject) -> None:
     gone = data.draw(st.sets(st.integers(0, len(rows) - 1)))
     empty = Texts(salt="", before=None, after=None)
-    verification = Verification(KEY)
+    verification = Verification(Ring((KEY,)))
     for place, (entry, texts) in enumerate(rows):
         verification.take(entry, empty if place in gone else texts)
     assert verification.finish() is None

@@ -120,7 +120,7 @@ async def test_of_a_deleted_account_only_the_chain_is_left(
     await ticks_until_night(owner, open_clock)
     assert await find(owner, ann, MARK) == {"audit_entries": 2}
     assert await owner.fetchval("SELECT count(*) FROM audit_details WHERE salt = ''") == 2
-    verdict = await verify_database(settings.database, settings.secret, [])
+    verdict = await verify_database(settings.database, settings.audit_secrets, [])
     assert (verdict.ok, verdict.entries, verdict.erased) == (True, 4, 2)
     # Whoever stays keeps all but what is over for everybody.
     over = {"commands", "repeats", "sessions", "refresh_tokens"}

@@ -103,3 +103,37 @@ async def test_nothing_is_pushed_into_our_own_network(world: World, endpoint: En
     await push(world)
     told = await world.delivery("web_push")
     assert told["state"] == "failed" and "10.0.0.1" in told["reason"]
+
+
+NEW, OLDER = "a new secret for the tests of pushes", "one that was never used for a push"
+
+
+@pytest.mark.parametrize(
+    "refusal", ["403 Forbidden", "401 Unauthorized", "400 VapidPkHashMismatch"]
+)
+async def test_a_subscription_of_before_a_new_secret_goes_on(
+    world: World, endpoint: Endpoint, browser: FakeBrowser, refusal: str
+) -> None:
+    """A push service takes the key that the subscription was made with, and no other."""
+    subscribed = public_key(world.settings.secret)
+    endpoint.decide = lambda headers: (
+        "201 Created" if headers["authorization"].endswith(f"k={subscribed}") else refusal
+    )
+    await world.create(reminders=REMINDERS)
+    previous = f"{OLDER},{world.settings.secret.replace(',', '%2C')}"
+    sender = world.start_sender(secret=NEW, secret_previous=previous)
+    await deliver(sender, await world.fire(REMIND_AT))
+    assert (await world.delivery("web_push"))["state"] == "sent"
+    keys = [read_token(headers["authorization"])[1] for headers in endpoint.requests]
+    assert keys == [public_key(NEW), public_key(OLDER), subscribed]
+
+
+async def test_without_the_earlier_secret_the_subscription_has_ended(
+    world: World, endpoint: Endpoint, browser: FakeBrowser
+) -> None:
+    endpoint.decide = lambda headers: "403 Forbidden"
+    await world.create(reminders=REMINDERS)
+    await deliver(world.start_sender(secret=NEW), await world.fire(REMIND_AT))
+    told = await world.delivery("web_push")
+    assert told["state"] == "failed" and "Allow notifications again" in told["reason"]
+    assert len(endpoint.requests) == 1

@@ -4,7 +4,7 @@ a test moves, a real mail server and a real endpoint for webhooks.
 
 import asyncio
 import email
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -231,9 +231,11 @@ async def serve_postbox(postbox: Postbox) -> AsyncIterator[str]:
 
 @dataclass
 class Endpoint:
-    """A stranger's server: keeps each webhook's headers, answers as told, when it may."""
+    """A stranger's server: keeps each webhook's headers, answers as told, when it may; by its
+    headers where `decide` says so."""
 
     status: str = "204 No Content"
+    decide: Callable[[dict[str, str]], str] | None = None
     headers: str = ""
     requests: list[dict[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
@@ -251,7 +253,8 @@ class Endpoint:
         self.requests.append(headers)
         self.came.set()
         await self.answers.wait()
-        writer.write(f"HTTP/1.1 {self.status}\r\n{self.headers}Content-Length: 0\r\n\r\n".encode())
+        status = self.decide(headers) if self.decide else self.status
+        writer.write(f"HTTP/1.1 {status}\r\n{self.headers}Content-Length: 0\r\n\r\n".encode())
         await writer.drain()
         writer.close()
 

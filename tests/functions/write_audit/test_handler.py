@@ -10,11 +10,13 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from taskflow.audit import GENESIS, Entry, Texts, Verification, audit_key
+from taskflow.audit import GENESIS, Entry, Texts
+from taskflow.audit_keys import open_ring
 from taskflow.events import AuditSealed, Event, SeriesDue, TaskCreated, TaskDeleted, TaskUpdated
 from taskflow.publish import ListPublisher
 from taskflow.serve import Worker
 from taskflow.settings import Settings
+from taskflow.verification import Verification
 from tests.audit_events import (
     BATCH,
     NOW,
@@ -58,7 +60,7 @@ async def read_chain(owner: Owner) -> list[tuple[Entry, Texts]]:
 async def assert_true(owner: Owner, settings: Settings, ids: Sequence[str]) -> None:
     """The chain holds exactly these events in this order, and verifies."""
     chain = await read_chain(owner)
-    verification = Verification(audit_key(settings.secret))
+    verification = Verification(open_ring(settings.audit_secrets))
     for entry, texts in chain:
         verification.take(entry, texts)
     assert verification.finish() is None
@@ -136,8 +138,10 @@ async def test_the_trace_of_an_event_is_part_of_its_entry(
     await assert_true(owner, settings, [event.id for event in events])
     assert [entry.trace_id for entry, _ in await read_chain(owner)] == [trace, None, None]
     await owner.execute("UPDATE audit_entries SET trace_id = NULL")
-    (first, texts), *_ = await read_chain(owner)
-    fault = Verification(audit_key(settings.secret)).take(first, texts)
+    verification = Verification(open_ring(settings.audit_secrets))
+    for entry, texts in await read_chain(owner):
+        verification.take(entry, texts)
+    fault = verification.finish()
     assert fault is not None and fault.seq == 1
 
 
@@ -258,7 +262,7 @@ async def tamper(owner: Owner, settings: Settings, sql: str) -> int | None:
     entries = [Entry(**dict(row)) for row in await owner.fetch(ENTRIES)]
     texts = await owner.fetch("SELECT seq, salt, before, after FROM audit_details ORDER BY seq")
     beside = {r["seq"]: Texts(salt=r["salt"], before=r["before"], after=r["after"]) for r in texts}
-    verification = Verification(audit_key(settings.secret))
+    verification = Verification(open_ring(settings.audit_secrets))
     for entry in entries:
         verification.take(entry, beside.get(entry.seq))
     fault = verification.finish(max(beside, default=0))
