@@ -9,6 +9,7 @@ ADMINISTRATION = (
     "account.dead_letter_discarded",
     "account.hold_placed",
     "account.hold_lifted",
+    "account.database_restored",
 )
 _ADMINISTRATION = ", ".join(f"'{action}'" for action in ADMINISTRATION)
 
