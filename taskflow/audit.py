@@ -20,6 +20,9 @@ erasure   empties the salt and both texts and keeps their row; without the salt,
           out which text a digest belongs to. Anything else done to a row of texts is a fault.
 seal      {seq, hash} of an entry, kept outside the database: what it covers cannot be cut off,
           nor replaced by a new chain, not even with the key
+restore   a database that was set back in time goes on from an older entry. That stands among the
+          seals too, and takes the later ones before it out of force; and in the new chain, as an
+          entry of its own. Its proof is hex HMAC-SHA256(key, canonical JSON of its other fields).
 """
 
 import hashlib
@@ -27,19 +30,21 @@ import hmac
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct, structs
 
 from taskflow.errors import Unavailable
-from taskflow.events import AuditSealed
+from taskflow.events import AuditRestored, AuditSealed
 from taskflow.keys import derive_key
 
 GENESIS = "0" * 64
 SALT_BYTES = 16
 ERASED = ""
 CONTRADICTION = "contradiction"
+
+Seal: TypeAlias = AuditSealed | AuditRestored
 
 _SALT = re.compile(f"[0-9a-f]{{{2 * SALT_BYTES}}}")
 _CANONICAL = msgspec.json.Encoder(order="sorted")
@@ -143,9 +148,9 @@ class Verification:
     """Takes entries in the order of their numbers and stops at the first fault; it remembers the
     last entry only, so that a chain of any length can be streamed."""
 
-    def __init__(self, key: bytes, seals: Iterable[AuditSealed] = ()) -> None:
+    def __init__(self, key: bytes, seals: Iterable[Seal] = ()) -> None:
         self._key = key
-        self._seals = index_seals(seals)
+        self._seals = index_seals(seals, key)
         self._hash = GENESIS
         self.entries = 0
         self.erased = 0
@@ -196,14 +201,27 @@ class Verification:
         return None
 
 
-def index_seals(seals: Iterable[AuditSealed]) -> dict[int, str]:
-    """Hash by number; two seals that contradict each other fit no entry."""
+def index_seals(seals: Iterable[Seal], key: bytes) -> dict[int, str]:
+    """Hash by number, of seals in the order of the log; two that contradict each other fit no
+    entry, nor does a restore that another key wrote. A restore is a seal of where it went back to.
+    """
     index: dict[int, str] = {}
     for seal in seals:
-        known = index.setdefault(seal.seq, seal.hash)
-        if known != seal.hash:
+        if isinstance(seal, AuditRestored):
+            if not hmac.compare_digest(prove_restore(key, seal), seal.proof):
+                index[max(1, seal.seq)] = CONTRADICTION
+                continue
+            index = {seq: hash for seq, hash in index.items() if seq <= seal.seq}
+        if seal.seq and index.setdefault(seal.seq, seal.hash) != seal.hash:
             index[seal.seq] = CONTRADICTION
     return index
+
+
+def prove_restore(key: bytes, restored: AuditRestored) -> str:
+    """What only who has the key can say of a restore."""
+    fields = structs.asdict(restored) | {"at": _format_instant(restored.at)}
+    del fields["proof"]
+    return hmac.digest(key, _CANONICAL.encode(fields), "sha256").hex()
 
 
 def find_wrong_texts(entry: Content, texts: Texts | None) -> str | None:
