@@ -17,6 +17,7 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(admin.app, name="admin")
 app.add_typer(admin.audit_app, name="audit")
 app.command("replay")(admin.replay_events)
+app.command("after-restore")(admin.recover_after_restore)
 
 
 @app.callback()
