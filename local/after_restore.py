@@ -18,12 +18,14 @@ from msgspec import Struct, field
 
 from local.holds import HOST, TELL
 from local.manifests import KEPT_DONE
+from local.process import StartFailed
 from local.rewind import Log, Offsets
 from taskflow.audit import GENESIS, Seal, audit_key, index_seals, prove_restore
 from taskflow.errors import Unavailable, Unreadable
 from taskflow.events import (
     AccountFact,
     AuditRestored,
+    AuditSealed,
     Command,
     DatabaseRestored,
     Event,
@@ -124,6 +126,29 @@ class Lost(Struct, frozen=True):
 
 class _Whose(Struct):
     user_id: str = ""
+
+
+class SetBack(StartFailed):
+    """The database is an older one than its log: whoever works now sends reminders twice."""
+
+
+async def check_order(database: str, bootstrap: str) -> None:
+    """Raises SetBack where the newest seal is of an entry that the database does not have yet."""
+    async with Log(bootstrap) as log:
+        last = await log.read_last(AuditSealed.topic)
+    event = _read(last) if last is not None else None
+    if event is None:
+        return
+    db = await asyncpg.connect(database)
+    try:
+        seq = await db.fetchval(f"SELECT coalesce(max(seq), 0) FROM ({END}) AS newest")
+    finally:
+        await db.close()
+    if event.data.seq > seq:
+        raise SetBack(
+            f"PostgreSQL ends its audit with entry {seq}, Kafka knows of entry {event.data.seq}:"
+            " the database was set back. Say first: bin/taskflow after-restore"
+        )
 
 
 async def look(

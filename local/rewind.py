@@ -90,6 +90,14 @@ class Log:
                     left.discard(place)
         self._consumer.unsubscribe()
 
+    async def read_last(self, topic: str) -> bytes | None:
+        """The newest record of a topic of one partition; None where there is none."""
+        begin = await self.find_begin(topic)
+        ends = await self._consumer.end_offsets(list(begin))
+        starts = {place: max(begin[place], end - 1) for place, end in ends.items()}
+        values = [record.value async for records in self.read(starts) for record in records]
+        return values[-1] if values else None
+
     async def read_lag(self, group: str, topic: str) -> int:
         """Records of a topic that a group has not done."""
         places = await self._places(topic)

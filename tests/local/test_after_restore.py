@@ -15,7 +15,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from msgspec import structs
 
-from local.after_restore import Lost, look, recover
+from local.after_restore import Lost, SetBack, check_order, look, recover
 from local.audit import read_seals, verify
 from local.catch_up import tell
 from local.kafka import Kafka, start_kafka
@@ -165,6 +165,8 @@ async def test_a_database_is_brought_up_to_its_log(world: World, user_id: str) -
     facts = (ChannelAdded(**told_of), ApiTokenRevoked(**told_of))
     await world.publish([event(fact) for fact in facts])
 
+    with pytest.raises(SetBack, match="with entry 2, Kafka knows of entry 4"):
+        await check_order(world.settings.database, world.bootstrap)
     found = await world.look()
     assert (found.asked.count, dict(found.asked.strangers)) == (2, {stranger.data.user_id: 1})
     assert sorted(one.delivery_id for one in found.sent) == sorted(
@@ -192,6 +194,7 @@ async def test_a_database_is_brought_up_to_its_log(world: World, user_id: str) -
         await world.know(command)
     await world.finish("write-task", "task-commands")
     assert (await world.look()).is_nothing
+    await check_order(world.settings.database, world.bootstrap)
 
     (fact,) = await world.owner.fetch("SELECT event FROM timers")
 
