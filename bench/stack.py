@@ -72,6 +72,15 @@ class Stack(Struct):
         time.sleep(seconds)
         return 100 * (self._cpu_seconds() - before) / seconds
 
+    def cpu_parts(self) -> dict[str, float]:
+        """Seconds of CPU that each part has used so far."""
+        parts: dict[str, float] = {}
+        for member in self.members():
+            with suppress(psutil.NoSuchProcess):
+                part, times = _part(_line(member)), member.cpu_times()
+                parts[part] = parts.get(part, 0) + times.user + times.system
+        return parts
+
     def _cpu_seconds(self) -> float:
         return sum(t.user + t.system for t in (m.cpu_times() for m in self.members()))
 

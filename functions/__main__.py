@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from taskflow.events import TASK_CHANGES, Payload, Record, Tick
-from taskflow.serve import Function
+from taskflow.serve import Function, lease
 
 ROOT = Path(__file__).parent
 
@@ -50,7 +50,9 @@ def draw(function: Function) -> list[str]:
         f"{topic}: {name_events(kind for kind in function.emits if topics([kind]) == [topic])}"
         for topic in topics(function.emits)
     ]
-    first, *rest = out or ["mail, webhook"]
+    if function.within is lease and Tick not in function.wakes_on:
+        out.insert(0, "mail, webhook")
+    first, *rest = out
     lead = f"{woken:<28} → {function.name:<17} → "
     return [lead + first, *(" " * len(lead) + line for line in rest)]
 

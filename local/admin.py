@@ -10,7 +10,7 @@ import asyncpg
 import typer
 
 from local.place import find_audit_secrets, find_database, find_kafka
-from taskflow.errors import Refused
+from taskflow.errors import Refused, Unavailable
 from taskflow.events import RolesChanged, new_event
 from taskflow.mail import email_key
 from taskflow.publish import KafkaPublisher
@@ -71,18 +71,29 @@ def verify() -> None:
 
     settings = read_settings()
     verdict = asyncio.run(
-        look(find_database(settings), find_kafka(settings), find_audit_secrets(settings))
+        look(
+            find_database(settings),
+            find_kafka(settings),
+            find_audit_secrets(settings),
+            settings.kafka_tls,
+        )
     )
     typer.echo(
         f"{verdict.entries} entries proved, {verdict.erased} erased texts, {verdict.seals} seals,"
         f" {verdict.events} events of the ledger"
     )
+    for one in verdict.restored:
+        typer.echo(
+            f"The database was set back at {one.at:%Y-%m-%d %H:%M:%S} UTC: what follows entry"
+            f" {one.seq} was written anew; before, the chain went on to entry {one.lost_seq}."
+        )
     if verdict.fault is not None:
         if verdict.fault.unproved:
             _fail(f"NOT PROVED: {verdict.fault.reason}")
         trace = f" (trace {verdict.fault.trace_id})" if verdict.fault.trace_id else ""
         _fail(f"FAULT at entry {verdict.fault.seq}: {verdict.fault.reason}{trace}")
-    typer.secho("The record is whole and unedited.", fg="green")
+    since = ", but for what was set back" if verdict.restored else ""
+    typer.secho(f"The record is whole and unedited{since}.", fg="green")
 
 
 @audit_app.command()
@@ -115,6 +126,28 @@ def replay_events(
 ) -> None:
     """Publish again what PostgreSQL says was emitted (after the loss of Kafka)."""
     typer.echo(f"{asyncio.run(_replay(read_settings(), hours))} events published again")
+
+
+def recover_after_restore(
+    margin_hours: Annotated[
+        float, typer.Option(help="how far before that point functions read again", min=0)
+    ] = 1.0,
+    cluster: Annotated[
+        bool, typer.Option(help="write_task is run by the cluster, not by this command")
+    ] = False,
+) -> None:
+    """Bring PostgreSQL, which was set back in time, up to what Kafka knows; send nothing twice."""
+    from local.catch_up import recover_beside
+    from local.process import AlreadyRunning, StartFailed
+
+    if cluster:
+        run = recover_beside
+    else:
+        from local.write_alone import recover_here as run
+    try:
+        asyncio.run(run(read_settings(), timedelta(hours=margin_hours), typer.echo))
+    except (Unavailable, AlreadyRunning, StartFailed) as error:
+        _fail(str(error))
 
 
 async def _replay(settings: Settings, hours: float) -> int:

@@ -3,30 +3,26 @@ database, and the ledger of commands against the chain; apart from the gateway's
 because it needs Kafka and the owner's rights, and must not trust a running program.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import asyncpg
 import msgspec
+from aiokafka.errors import KafkaError
 from msgspec import Struct
 
-from taskflow.audit import Entry, Texts
+from local.rewind import Log
+from taskflow.audit import Entry, Seal, Texts
 from taskflow.audit_keys import open_ring
 from taskflow.errors import Unavailable
-from taskflow.events import TASK_CHANGES, AuditSealed, read_event
+from taskflow.events import TASK_CHANGES, AuditRestored, AuditSealed, read_event
 from taskflow.trace import read_trace_id
 from taskflow.verification import Fault, Verification
-
-if TYPE_CHECKING:
-    from kafka import KafkaConsumer
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 CHUNK = 500
-POLL_MILLISECONDS = 1000
-PATIENCE = 30
 
 LAST_TEXTS = "SELECT coalesce(max(seq), 0) FROM audit_details"
 
@@ -50,13 +46,15 @@ KNOWN = "SELECT event_id FROM audit_entries WHERE event_id = ANY($1::text[])"
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """What was looked at, and the first fault; `entries` counts those that were proved."""
+    """What was looked at, and the first fault; `entries` counts those that were proved. `restored`
+    are the times that the database was set back, which is no fault."""
 
     entries: int
     erased: int
     seals: int
     events: int
     fault: Fault | None
+    restored: list[AuditRestored] = []
 
     @property
     def ok(self) -> bool:
@@ -73,30 +71,33 @@ _EMITTED = msgspec.json.Decoder(list[_Emitted])
 _CHANGES = frozenset(change.type for change in TASK_CHANGES)
 
 
-async def verify(database_url: str, kafka_bootstrap: str, secrets: Sequence[str]) -> Verdict:
+async def verify(database_url: str, kafka: str, secrets: Sequence[str], tls: str = "") -> Verdict:
     """The verdict on everything. Raises Unavailable when Kafka or the secret is missing."""
     # Before the chain, which only grows: a seal read later might be of an entry not yet read.
-    seals = await asyncio.to_thread(read_seals, kafka_bootstrap)
+    seals = await read_seals(kafka, tls)
     return await verify_database(database_url, secrets, seals)
 
 
 async def verify_database(
-    database_url: str, secrets: Sequence[str], seals: Sequence[AuditSealed]
+    database_url: str, secrets: Sequence[str], seals: Sequence[Seal]
 ) -> Verdict:
     """The verdict on the chain and the ledger, by these seals."""
     verification = Verification(open_ring(secrets), seals)
+    restored = [seal for seal in seals if isinstance(seal, AuditRestored)]
     db = await asyncpg.connect(database_url)
     try:
         await _verify_chain(db, verification)
+        untold = await _verify_restores(db, restored)
         events, missing = await _verify_ledger(db)
     finally:
         await db.close()
     return Verdict(
         entries=verification.entries,
         erased=verification.erased,
-        seals=len(seals),
+        seals=len(seals) - len(restored),
         events=events,
-        fault=_choose(verification.fault, missing),
+        fault=_choose(verification.fault, untold or missing),
+        restored=restored,
     )
 
 
@@ -112,6 +113,20 @@ async def _verify_chain(db: Connection, verification: Verification) -> None:
             if any(verification.take(*_read_link(row)) for row in rows):
                 return
     verification.finish(last_texts)
+
+
+async def _verify_restores(db: Connection, restored: Sequence[AuditRestored]) -> Fault | None:
+    """The first restore that the chain itself does not tell of."""
+    rows = await db.fetch(KNOWN, [one.entry_id for one in restored])
+    known = {row[0] for row in rows}
+    for one in restored:
+        if one.entry_id not in known:
+            reason = (
+                f"the database was set back to entry {one.seq} at {one.at.isoformat()}, and no"
+                " entry says so: if write_audit is behind, look again when it has caught up"
+            )
+            return Fault(None, reason)
+    return None
 
 
 async def _verify_ledger(db: Connection) -> tuple[int, Fault | None]:
@@ -161,40 +176,16 @@ def _read_link(row: asyncpg.Record) -> tuple[Entry, Texts | None]:
 # --- the seals ---------------------------------------------------------------------------------
 
 
-def read_seals(bootstrap: str) -> list[AuditSealed]:
-    """Every seal that the log still holds. Raises Unavailable, or Unreadable for what is none."""
-    from kafka import KafkaConsumer
-    from kafka.errors import KafkaError
-
+async def read_seals(kafka: str, tls: str = "") -> list[Seal]:
+    """Every seal that the log still holds, in its order. Raises Unavailable, or Unreadable for what
+    is none."""
     try:
-        consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap.split(","),
-            enable_auto_commit=False,
-            allow_auto_create_topics=False,
-        )
-        try:
-            return [read_event(value).data for value in _read_all(consumer, AuditSealed.topic)]
-        finally:
-            consumer.close()
+        async with Log(kafka, tls) as log:
+            begin = await log.find_begin(AuditSealed.topic)
+            return [
+                read_event(record.value or b"").data
+                async for records in log.read(begin)
+                for record in records
+            ]
     except KafkaError as error:
-        raise Unavailable(f"Kafka at {bootstrap} does not give the seals: {error!r}") from error
-
-
-def _read_all(consumer: "KafkaConsumer", topic: str) -> Iterator[bytes]:
-    """The values of a topic from its beginning to where it ended at the call."""
-    from kafka import TopicPartition
-
-    parts = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
-    if not parts:
-        return
-    consumer.assign(parts)
-    ends = consumer.end_offsets(parts)
-    consumer.seek_to_beginning(*parts)
-    silent = 0
-    while any(consumer.position(part) < ends[part] for part in parts):
-        records = consumer.poll(timeout_ms=POLL_MILLISECONDS)
-        silent = 0 if records else silent + 1
-        if silent == PATIENCE:
-            raise Unavailable(f"Kafka holds records of {topic} that it does not give; look at it.")
-        for batch in records.values():
-            yield from (record.value for record in batch)
+        raise Unavailable(f"Kafka at {kafka} does not give the seals: {error!r}") from error

@@ -18,6 +18,7 @@ app.add_typer(admin.app, name="admin")
 app.add_typer(admin.audit_app, name="audit")
 app.add_typer(secret_files.app, name="secret")
 app.command("replay")(admin.replay_events)
+app.command("after-restore")(admin.recover_after_restore)
 
 
 @app.callback()

@@ -4,11 +4,15 @@ obeys; apart from their reading, so that everything else here knows no YAML.
 
 import math
 from collections import defaultdict
+from datetime import timedelta
 
 from msgspec import Struct
 
 # cenkalti/backoff's defaults, which Dapr's exponential policy keeps.
 INITIAL_INTERVAL, MULTIPLIER, MAX_INTERVAL = 0.5, 1.5, 60.0
+# What is done stays so long in topics that keep everything else: how far a restore may go back and
+# lose nothing. The same as in infra/kubernetes/base/trim.
+KEPT_DONE = timedelta(days=7)
 
 
 class ManifestError(ValueError):
@@ -82,7 +86,8 @@ class Retry(Struct, frozen=True):
 
 
 class Topic(Struct, frozen=True):
-    """A topic as it must be; `trimmed` ones keep their records until all their groups have them."""
+    """A topic as it must be; `trimmed` ones keep their records until all their groups have them,
+    and KEPT_DONE longer."""
 
     name: str
     partitions: int

@@ -1,20 +1,22 @@
 """Makes Kafka's topics what their manifests say, and deletes what every reader has done from those
-that keep everything until then; a program of its own, because the platform needs it only now and
-then and the admin client weighs more than all else it imports.
+that keep everything until then, a week later: a database that is set back in time needs it again. A
+program of its own, because the platform needs it only now and then and the admin client weighs more
+than all else it imports.
 
 Run as `python -m local.topics create|tend BOOTSTRAP KEDA DAPR TOPICS`, the last three folders.
 """
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from kafka import KafkaAdminClient, TopicPartition
-from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError, TopicAlreadyExistsError
 from kafka.structs import OffsetAndMetadata
 
-from local.manifests import Topic
+from local.manifests import KEPT_DONE, Topic
 from local.read_manifests import read_manifests
 
 TIMEOUT_MS = 30_000
@@ -53,19 +55,36 @@ def align_configs(admin: KafkaAdminClient, topics: Iterable[Topic]) -> None:
 
 
 def trim_topics(
-    admin: KafkaAdminClient, topics: Iterable[Topic], groups: Mapping[str, Sequence[str]]
+    admin: KafkaAdminClient,
+    topics: Iterable[Topic],
+    groups: Mapping[str, Sequence[str]],
+    before: datetime,
 ) -> None:
-    """Delete the records of trimmed topics that all their groups have behind them."""
+    """Delete the records of trimmed topics from before that instant which all their groups have
+    behind them."""
     trimmed = [topic for topic in topics if topic.trimmed and groups.get(topic.name)]
     committed = read_offsets(admin, {group for topic in trimmed for group in groups[topic.name]})
+    young = find_young(admin, trimmed, before)
     behind = {
         place: offset
         for topic in trimmed
         for place in partitions_of(topic)
-        if (offset := find_offset(place, groups[topic.name], committed)) > 0
+        if (offset := min(find_offset(place, groups[topic.name], committed), young[place])) > 0
     }
     if behind:
         admin.delete_records(behind)
+
+
+def find_young(
+    admin: KafkaAdminClient, topics: Sequence[Topic], before: datetime
+) -> dict[TopicPartition, int]:
+    """The first offset of each partition that is no older; where all are, the end."""
+    places = [place for topic in topics for place in partitions_of(topic)]
+    instant = int(before.timestamp() * 1000)
+    young = admin.list_partition_offsets(dict.fromkeys(places, instant))
+    old = [place for place in places if young[place].offset < 0]
+    ends = admin.list_partition_offsets(dict.fromkeys(old, OffsetSpec.LATEST)) if old else {}
+    return {place: found.offset for place, found in {**young, **ends}.items()}
 
 
 def partitions_of(topic: Topic) -> list[TopicPartition]:
@@ -105,7 +124,7 @@ def main(task: str, bootstrap: str, *folders: str) -> None:
         create_topics(admin, topics)
         if task == "tend":
             align_configs(admin, topics)
-            trim_topics(admin, topics, manifests.groups())
+            trim_topics(admin, topics, manifests.groups(), datetime.now(UTC) - KEPT_DONE)
     finally:
         admin.close()
 

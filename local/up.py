@@ -10,7 +10,10 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TypeVar
 
+from aiokafka.errors import KafkaError
+
 from local import process
+from local.after_restore import check_order
 from local.fleet import Fleet
 from local.gateway import Gateway
 from local.ground import Kept, Running
@@ -154,9 +157,19 @@ class Platform:
         if not await has_topics(self.kafka, self.fleet.manifests):
             await care_for_topics("create", self.kafka, self._folders, self._logs)
         await database
+        await self._check_order()
         await self.fleet.start(self.kafka, self._logs)
         if lost:
             self._in_background(self._replay())
+
+    async def _check_order(self) -> None:
+        """Raises SetBack. Servers that are given need not belong together; ours do."""
+        if self._settings.database or self._settings.kafka:
+            return
+        try:
+            await check_order(self.database, self.kafka)
+        except (Unavailable, KafkaError, *AWAY) as error:
+            log.warning("whether PostgreSQL is as new as Kafka is not known: %s", error)
 
     async def _replay(self) -> None:
         """Kafka does not wait for the disk: after a power cut PostgreSQL may know more than it."""

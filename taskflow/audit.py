@@ -20,22 +20,29 @@ erasure   empties the salt and both texts and keeps their row; without the salt,
           out which text a digest belongs to. Anything else done to a row of texts is a fault.
 seal      {seq, hash} of an entry, kept outside the database: what it covers cannot be cut off,
           nor replaced by a new chain, not even with the key
+restore   a database that was set back in time goes on from an older entry. That stands among the
+          seals too, and takes the later ones before it out of force; and in the new chain, as an
+          entry of its own. Its proof is hex HMAC-SHA256(key, canonical JSON of its other fields).
 """
 
 import hashlib
 import hmac
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct, structs
 
 from taskflow.errors import Unavailable
+from taskflow.events import AuditRestored, AuditSealed
 from taskflow.keys import derive_key
 
 GENESIS = "0" * 64
 SALT_BYTES = 16
 ERASED = ""
+
+
+Seal: TypeAlias = AuditSealed | AuditRestored
 
 _CANONICAL = msgspec.json.Encoder(order="sorted")
 
@@ -117,3 +124,10 @@ def link_entry(key: bytes, previous_hash: str, content: Content) -> Entry:
     return Entry(
         **fields, previous_hash=previous_hash, hash=hash_entry(key, previous_hash, content)
     )
+
+
+def prove_restore(key: bytes, restored: AuditRestored) -> str:
+    """What only who has the key can say of a restore."""
+    fields = structs.asdict(restored) | {"at": _format_instant(restored.at)}
+    del fields["proof"]
+    return hmac.digest(key, _CANONICAL.encode(fields), "sha256").hex()

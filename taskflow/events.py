@@ -384,6 +384,34 @@ class DigestDue(Payload, frozen=True, kw_only=True):
         return self.user_id
 
 
+class ReminderSent(Payload, frozen=True, kw_only=True):
+    """A delivery has left, by its attempt number `attempts`: kept outside the database, so that one
+    that was set back in time sends nothing twice. Ids and instants, no word of a person."""
+
+    type = "taskflow.reminder.sent.v1"
+    topic = "reminders-sent"
+
+    delivery_id: str
+    reminder_id: str
+    task_id: str
+    user_id: str
+    channel_id: str
+    channel: str
+    due_at: datetime
+    remind_at: datetime
+    sent_at: datetime
+    late_by_seconds: int
+    attempts: int
+
+    @property
+    def key(self) -> str:
+        return self.delivery_id
+
+    @property
+    def subject(self) -> str:
+        return self.task_id
+
+
 class AccountFact(Payload, frozen=True, kw_only=True):
     """What happened to an account; `detail` never holds a secret."""
 
@@ -532,6 +560,14 @@ class HoldLifted(AccountFact, frozen=True, kw_only=True):
     event_type: str = "hold_lifted"
 
 
+class DatabaseRestored(AccountFact, frozen=True, kw_only=True):
+    """The database was set back in time; `detail` says from which entry on the audit was written
+    anew, and where the chain ended that was lost. The host did it."""
+
+    type = "taskflow.account.database-restored.v1"
+    event_type: str = "database_restored"
+
+
 class RealtimeUpdate(Payload, frozen=True, kw_only=True):
     """What one person may see of one change, at its place in their feed."""
 
@@ -564,6 +600,27 @@ class AuditSealed(Payload, frozen=True, kw_only=True):
     seq: int
     hash: str
     entries: int
+
+    @property
+    def key(self) -> str:
+        return "audit"
+
+
+class AuditRestored(Payload, frozen=True, kw_only=True):
+    """The database was set back to the entry `seq`: seals of later ones before this are of a chain
+    that was lost, which ended at `lost_seq`. The entry of the event `entry_id` says the same inside
+    the new chain; `proof` is worth what the audit's key is worth."""
+
+    type = "taskflow.audit.restored.v1"
+    topic = "audit-seals"
+
+    seq: int
+    hash: str
+    lost_seq: int
+    lost_hash: str
+    entry_id: str
+    at: datetime
+    proof: str
 
     @property
     def key(self) -> str:

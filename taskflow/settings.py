@@ -37,6 +37,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     database_pool: int = 2
     database_pooled: bool = False
     kafka: str = ""
+    kafka_tls: str = ""
     publish: str = ""
     delivery_token: str = ""
     cooldown: Positive = 30.0

@@ -2,15 +2,26 @@
 What was signed by a key that is not at hand is no fault and no proof: it is named.
 """
 
+import hmac
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from msgspec import Struct
 
-from taskflow.audit import ERASED, GENESIS, SALT_BYTES, Content, Entry, Texts, digest_text
+from taskflow.audit import (
+    ERASED,
+    GENESIS,
+    SALT_BYTES,
+    Content,
+    Entry,
+    Seal,
+    Texts,
+    digest_text,
+    prove_restore,
+)
 from taskflow.audit_keys import CHANGED, LOST, Ring, fits, name_key, read_named
-from taskflow.events import AuditSealed
+from taskflow.events import AuditRestored
 
 CONTRADICTION = "contradiction"
 
@@ -41,9 +52,9 @@ class Verification:
     """Takes entries in the order of their numbers and stops at the first fault; it remembers the
     last entry only, so that a chain of any length can be streamed. `entries` counts the proved."""
 
-    def __init__(self, ring: Ring, seals: Iterable[AuditSealed] = ()) -> None:
+    def __init__(self, ring: Ring, seals: Iterable[Seal] = ()) -> None:
         self._ring = ring
-        self._seals = index_seals(seals)
+        self._seals = index_seals(seals, ring)
         self._key: bytes | None = None
         self._used: set[str] = set()
         self._stretch = Stretch()
@@ -174,14 +185,26 @@ class Verification:
         return None
 
 
-def index_seals(seals: Iterable[AuditSealed]) -> dict[int, str]:
-    """Hash by number; two seals that contradict each other fit no entry."""
+def index_seals(seals: Iterable[Seal], ring: Ring) -> dict[int, str]:
+    """Hash by number, of seals in the order of the log; two that contradict each other fit no
+    entry, nor does a restore that no key of ours wrote. A restore is a seal of where it went back
+    to. Which key wrote it is left to the chain, whose key in force must have told of it too."""
     index: dict[int, str] = {}
     for seal in seals:
-        known = index.setdefault(seal.seq, seal.hash)
-        if known != seal.hash:
+        if isinstance(seal, AuditRestored):
+            if not _is_proven(seal, ring):
+                index[max(1, seal.seq)] = CONTRADICTION
+                continue
+            index = {seq: hash for seq, hash in index.items() if seq <= seal.seq}
+        if seal.seq and index.setdefault(seal.seq, seal.hash) != seal.hash:
             index[seal.seq] = CONTRADICTION
     return index
+
+
+def _is_proven(restored: AuditRestored, ring: Ring) -> bool:
+    return any(
+        hmac.compare_digest(prove_restore(key, restored), restored.proof) for key in ring.keys
+    )
 
 
 def find_wrong_texts(entry: Content, texts: Texts | None) -> str | None:

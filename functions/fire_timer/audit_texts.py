@@ -11,6 +11,7 @@ ADMINISTRATION = (
     "account.hold_lifted",
     "audit.key_changed",
     "audit.key_lost",
+    "account.database_restored",
 )
 _ADMINISTRATION = ", ".join(f"'{action}'" for action in ADMINISTRATION)
 

@@ -21,6 +21,7 @@ from taskflow.events import (
     DigestDue,
     Event,
     FollowZone,
+    ReminderSent,
     ReminderTriggered,
     SeriesDue,
     Tick,
@@ -31,7 +32,7 @@ from taskflow.serve import Lease
 if TYPE_CHECKING:
     from taskflow.jobs import Alarm
 
-FIRES = (ReminderTriggered, DigestDue, SeriesDue, AccountFact, FollowZone)
+FIRES = (ReminderTriggered, DigestDue, SeriesDue, AccountFact, FollowZone, ReminderSent)
 AHEAD = timedelta(seconds=2)
 LEASED = timedelta(seconds=60)
 # What the log does not take steps aside for a while, or it would stand before all others for ever.

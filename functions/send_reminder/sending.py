@@ -23,6 +23,7 @@ from functions.send_reminder.delivery import Delivery, name_wait
 from functions.send_reminder.health import Tried, write_health
 from functions.send_reminder.lanes import Lane, Lanes
 from functions.send_reminder.ledger import Settled, cancel_timers, put_timers, settle_deliveries
+from functions.send_reminder.record import tell_sent
 from functions.send_reminder.situation import Situation
 from taskflow.database import Connection
 from taskflow.errors import Unavailable
@@ -75,6 +76,7 @@ class Desk:
         self.mailer = Mailer()
         self.waiting: list[tuple[Sending, Settled, asyncio.Future[None]]] = []
         self.ledger = asyncio.Lock()
+        self.telling: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Leaves what was kept open for the next delivery."""
@@ -91,7 +93,8 @@ def watch_over(event: Event[ReminderFact], delivery: Delivery) -> Event[Reminder
 
 async def send_all(lease: Lease, desk: Desk, sendings: Sequence[Sending]) -> None:
     """Sends, and returns when all is settled but for what is slow: a timer stands behind that, and
-    it ends in its own time. Raises Unavailable if one could not be settled."""
+    it ends in its own time. What has left is told to the log by then. Raises Unavailable if one
+    could not be settled."""
     tasks = {asyncio.create_task(_send(lease, desk, one)): one for one in sendings}
     try:
         slow = await _await_quick(tasks)
@@ -108,6 +111,7 @@ async def send_all(lease: Lease, desk: Desk, sendings: Sequence[Sending]) -> Non
     for task in slow:
         lease.finish_later(task)
         task.add_done_callback(_log_failure)
+    await asyncio.gather(*desk.telling)
     for task in tasks.keys() - slow - standing:
         if error := task.exception():
             raise error
@@ -219,6 +223,7 @@ async def write_waiting(lease: Lease, desk: Desk) -> None:
     group, desk.waiting = desk.waiting, []
     if not group:
         return
+    _tell(lease, desk, [(sending.event, settled) for sending, settled, _ in group])
     try:
         await _persist(lease, [(sending, settled) for sending, settled, _ in group])
     except Exception as error:
@@ -227,6 +232,14 @@ async def write_waiting(lease: Lease, desk: Desk) -> None:
     else:
         for _, _, written in group:
             written.set_result(None)
+
+
+def _tell(lease: Lease, desk: Desk, settled: Sequence[tuple[Event[ReminderFact], Settled]]) -> None:
+    """Beside the settling, which waits for no log, nor the other way round."""
+    telling = asyncio.create_task(tell_sent(lease, desk.ledger, settled))
+    desk.telling.add(telling)
+    telling.add_done_callback(desk.telling.discard)
+    lease.finish_later(telling)
 
 
 async def _persist(lease: Lease, group: Sequence[tuple[Sending, Settled]]) -> None:

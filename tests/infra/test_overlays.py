@@ -8,6 +8,7 @@ from collections import defaultdict
 import pytest
 
 from functions.__main__ import find_functions
+from local.manifests import KEPT_DONE
 from tests.infra.render import (
     CLOUDS,
     KUBERNETES,
@@ -159,6 +160,7 @@ def test_topics_that_keep_everything_are_trimmed_behind_their_reader() -> None:
     readers = {f"{topic}={app_id}" for app_id in FUNCTIONS for topic in reads(app_id) & kept}
     ((_, container),) = ((n, c) for n, c in containers(manifests) if c["name"] == "trim-topics")
     assert set(container["args"]) == readers
+    assert environment(container)["KEPT_DAYS"] == str(KEPT_DONE.days)
     rules = {("topic", topic, right) for topic in kept for right in ("Delete", "Describe")}
     rules |= {("group", pair.split("=")[1], "Describe") for pair in readers}
     assert rules_of(of_kind(manifests, "KafkaUser")["trim-topics"]) == rules
@@ -415,3 +417,27 @@ def test_what_knative_runs_stays_clear_of_its_ports(overlay: str) -> None:
             # Knative sets it itself, and refuses a manifest that does.
             assert "PORT" not in environment(container)
             assert container["readinessProbe"]["httpGet"]["path"] == "/healthz"
+
+
+def test_the_job_after_a_restore_is_confined_and_let_in() -> None:
+    """It stands apart, with the rules that let it in, to be applied when it is needed."""
+    manifests, base = render("after-restore"), render("aks")
+    label = {"app.kubernetes.io/name": "after-restore"}
+    ((_, pod),) = pods(manifests).items()
+    (container,) = pod["spec"]["containers"]
+    assert pod["metadata"]["labels"].items() >= label.items()
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert pod["spec"]["securityContext"]["runAsNonRoot"] and container["resources"]["limits"]
+    policies = of_kind(manifests, "NetworkPolicy")
+    out = policies.pop("after-restore")["spec"]
+    assert out["podSelector"]["matchLabels"] == label
+    peers = {str((one["to"][0]["podSelector"], one["ports"])) for one in out["egress"]}
+    for policy in policies.values():
+        (rule,) = policy["spec"]["ingress"]
+        assert rule["from"] == [{"podSelector": {"matchLabels": label}}]
+        peers.remove(str((policy["spec"]["podSelector"], rule["ports"])))
+    assert not peers
+    trimmer = next(one for _, one in containers(base) if one["name"] == "trim-topics")
+    assert environment(container)["TASKFLOW_KAFKA"] == environment(trimmer)["BOOTSTRAP"]
+    made = {*of_kind(manifests, "KafkaUser"), "taskflow-cluster-ca-cert"}
+    assert named_secrets(manifests) <= made | {"taskflow", "database-superuser"}

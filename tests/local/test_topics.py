@@ -1,11 +1,13 @@
 """Topics made, aligned and trimmed on real Kafka, by the program that does it."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from local.manifests import KEPT_DONE
 from local.read_manifests import read_manifests
 from local.tend import Folders, WrongTopic, care_for_topics, has_topics
 from tests.local.home import Home
@@ -78,14 +80,16 @@ async def test_another_number_of_partitions_is_refused(home: Home, tmp_path: Pat
         await present(home, folders)
 
 
-async def test_only_what_is_done_is_trimmed_and_only_where_nothing_expires(
+async def test_only_what_is_done_and_old_is_trimmed_and_only_where_nothing_expires(
     home: Home, tmp_path: Path
 ) -> None:
-    folders = write_folders(tmp_path, ("kept", 2, "-1"), ("expiring", 1, "100000"))
+    folders = write_folders(tmp_path, ("kept", 2, "-1"), ("expiring", 1, "100000000000"))
     await care_for_topics("create", home.bootstrap, folders, home.data)
+    old = int((datetime.now(UTC) - KEPT_DONE).timestamp() * 1000) - 60_000
     for topic in ("kept", "expiring"):
-        for _ in range(5):
-            await home.producer.send_and_wait(topic, b"{}", partition=0)
+        for number in range(5):
+            at = None if number == 2 else old
+            await home.producer.send_and_wait(topic, b"{}", partition=0, timestamp_ms=at)
     places = [TopicPartition("kept", 0), TopicPartition("kept", 1), TopicPartition("expiring", 0)]
     async with AIOKafkaConsumer(
         bootstrap_servers=home.bootstrap, group_id="reader", enable_auto_commit=False
@@ -95,4 +99,5 @@ async def test_only_what_is_done_is_trimmed_and_only_where_nothing_expires(
         await care_for_topics("tend", home.bootstrap, folders, home.data)
         await care_for_topics("tend", home.bootstrap, folders, home.data)
         starts = await consumer.beginning_offsets(places)
-    assert [starts[place] for place in places] == [3, 0, 0]
+    # The third is done too, but young: a database set back by a day would need it.
+    assert [starts[place] for place in places] == [2, 0, 0]

@@ -34,7 +34,8 @@ def missing(item: pytest.Item) -> str:
     """Why a test cannot run here; nothing if it can."""
     if "cluster" in getattr(item, "fixturenames", ()) and find_cluster() is None:
         return NO_CLUSTER
-    return "" if find_daprd() else NO_DAPRD
+    needless = getattr(item.getparent(pytest.Module), "obj", None)
+    return "" if find_daprd() or getattr(needless, "WITHOUT_DAPRD", False) else NO_DAPRD
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:

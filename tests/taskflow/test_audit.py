@@ -16,6 +16,7 @@ from taskflow.audit import (
     GENESIS,
     Content,
     Entry,
+    Seal,
     Texts,
     audit_key,
     canonical_entry,
@@ -23,10 +24,11 @@ from taskflow.audit import (
     digest_text,
     hash_entry,
     link_entry,
+    prove_restore,
 )
 from taskflow.audit_keys import Ring
 from taskflow.errors import Unavailable
-from taskflow.events import AuditSealed
+from taskflow.events import AuditRestored, AuditSealed
 from taskflow.verification import Fault, Verification
 
 KEY = audit_key("a secret for tests, long enough")
@@ -80,7 +82,7 @@ CHAINS = st.lists(DRAFTS, min_size=1, max_size=6).map(build_chain)
 
 
 def verify(
-    rows: Sequence[Row], seals: Sequence[AuditSealed] = (), last_texts: int = 0, key: bytes = KEY
+    rows: Sequence[Row], seals: Sequence[Seal] = (), last_texts: int = 0, key: bytes = KEY
 ) -> Fault | None:
     verification = Verification(Ring((key,)), seals)
     for entry, texts in rows:
@@ -354,3 +356,44 @@ def test_the_first_fault_stays() -> None:
     fault = verify(twice, [seal(ENTRY_AND_TEXTS[2])])
     assert fault is not None and fault.seq == 2 and "changed" in fault.reason
     assert first_bad(change(ENTRY_AND_TEXTS, 0, at=None)) == 1
+
+
+def restore_to(seq: int, key: bytes = KEY, **changes: Any) -> AuditRestored:
+    """The database goes back to that entry of the sample chain."""
+    hashes = [GENESIS, *(row[0].hash for row in ENTRY_AND_TEXTS)]
+    restored = AuditRestored(
+        seq=seq,
+        hash=hashes[seq],
+        lost_seq=3,
+        lost_hash=hashes[3],
+        entry_id="e",
+        at=datetime(2026, 12, 1, tzinfo=UTC),
+        proof="",
+    )
+    proven = structs.replace(restored, proof=prove_restore(key, restored))
+    return structs.replace(proven, **changes)
+
+
+@pytest.mark.parametrize("back_to", [0, 1, 2])
+def test_a_chain_goes_on_after_a_restore_that_the_seals_tell_of(back_to: int) -> None:
+    seals: list[Seal] = [seal(row) for row in ENTRY_AND_TEXTS]
+    kept = ENTRY_AND_TEXTS[:back_to]
+    previous = kept[-1][0].hash if kept else GENESIS
+    new = structs.replace(SAMPLE, seq=back_to + 1, action="account.database_restored")
+    entry = link_entry(KEY, previous, new)
+    anew: list[Row] = [*kept, (entry, Texts(salt="", before=None, after=None))]
+    after = [*seals, restore_to(back_to), seal(anew[-1])]
+    assert verify(anew, after) is None
+    assert first_bad(anew, seals=[*seals, seal(anew[-1])]) == back_to + 1
+    # What was sealed since stands fast again.
+    assert first_bad(kept, seals=after) == back_to + 1
+
+
+def test_a_restore_hides_nothing_before_it_and_nobody_forges_one() -> None:
+    seals = [seal(row) for row in ENTRY_AND_TEXTS]
+    cut = ENTRY_AND_TEXTS[:1]
+    assert first_bad(cut, seals=[*seals, restore_to(2)]) == 2
+    assert verify(cut, [*seals, restore_to(1)]) is None
+    assert first_bad(cut, seals=[*seals, restore_to(1, audit_key("another"))]) == 1
+    assert first_bad([], seals=[*seals, restore_to(0, proof="")]) == 1
+    assert first_bad(cut, seals=[*seals, restore_to(1, lost_seq=2)]) == 1

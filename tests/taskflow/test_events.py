@@ -17,6 +17,7 @@ from taskflow.events import (
     TASK_CHANGES,
     TYPES,
     AccountFact,
+    AuditRestored,
     AuditSealed,
     Command,
     CompleteTask,
@@ -66,7 +67,11 @@ def test_each_kind(kind: type[Payload]) -> None:
     assert bool(event.partitionkey) != (kind in INSIDE)
     assert (event.source, event.type) == ("/taskflow/test", kind.type)
     if kind not in INSIDE:
-        assert event.subject or kind in (AuditSealed, TYPES["taskflow.task.write-batch.v1"])
+        assert event.subject or kind in (
+            AuditSealed,
+            AuditRestored,
+            TYPES["taskflow.task.write-batch.v1"],
+        )
     assert read_event(encode(event)) == event
 
 

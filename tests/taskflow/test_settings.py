@@ -16,6 +16,7 @@ READ = {
     "TASKFLOW_DATABASE_POOL": ("3", 3),
     "TASKFLOW_DATABASE_POOLED": ("on", True),
     "TASKFLOW_KAFKA": ("k:1", "k:1"),
+    "TASKFLOW_KAFKA_TLS": ("/kafka", "/kafka"),
     "TASKFLOW_PUBLISH": ("dapr://h:1/p", "dapr://h:1/p"),
     "TASKFLOW_DELIVERY_TOKEN": ("t", "t"),
     "TASKFLOW_COOLDOWN": ("2.5", 2.5),
