@@ -397,6 +397,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Account
+         * @description The document, as everything was at one instant, or the tasks alone as a calendar; that it was
+         *     asked for is on record.
+         */
+        get: operations["export_account_v1_me_export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/audit/holds": {
         parameters: {
             query?: never;
@@ -436,6 +457,27 @@ export interface paths {
          * @description Ends a hold: the next night's retention takes what has had its time.
          */
         delete: operations["lift_hold_v1_audit_holds__user_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import Account
+         * @description Makes what is not there: `taken`, `there`, `refused` count, `results` say it of each task
+         *     that was taken or refused, `left_out` what an import does not make. What exists stays.
+         */
+        post: operations["import_account_v1_me_import_post"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2514,6 +2556,37 @@ export interface operations {
             };
         };
     };
+    export_account_v1_me_export_get: {
+        parameters: {
+            query?: {
+                format?: "json" | "ics";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     list_holds_v1_audit_holds_get: {
         parameters: {
             query?: {
@@ -2604,6 +2677,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    import_account_v1_me_import_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The document of `GET /v1/me/export`, or parts of it (at most 16 MiB and 10,000 tasks); or a calendar file (at most 1 MiB and 1,000 entries) */
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "text/calendar": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
         };
