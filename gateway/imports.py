@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from msgspec import structs
 
 from gateway.bodies import JSON, read_bytes, read_kind, write_json
 from gateway.commands import Intent, pending, read_intent, submit
@@ -20,7 +21,7 @@ from gateway.outcomes import MOST_PARTS, Outcome, Result, name_parts
 from gateway.task_batch import PART_BYTES, PART_OPERATIONS
 from taskflow.errors import Refused, problem
 from taskflow.events import ImportTask, Operation, WriteTasks, encode
-from taskflow.import_task import imported_series, imported_task
+from taskflow.import_task import imported_series, imported_task, restate_series
 
 router = APIRouter(prefix="/v1/me/import", tags=["accounts"])
 
@@ -83,7 +84,9 @@ def check_lines(lines: Sequence[Line], who: Identity, context: Context) -> None:
         try:
             imported_task(command, who.timezone, at, None)
             if came.series is not None:
-                imported_series(command, who.timezone, at)
+                series, model = imported_series(command, who.timezone, at)
+                whole = restate_series(came.series, series, model)
+                line.imported = structs.replace(came, series=whole)
         except Refused as refused:
             line.refused = refused
 

@@ -101,7 +101,9 @@ def imported_series(command: ImportTask, zone: str, at: datetime) -> tuple[Serie
         floating=given.floating if timed and given.floating else None,
         lead=given.lead,
     )
-    return series, _model(series, given.template, anchor, at)
+    # Without a title of its own it has that of the task.
+    template = {"title": command.imported.task.title, **given.template}
+    return series, _model(series, template, anchor, at)
 
 
 def _clean(given: SeriesInput, anchor: str) -> dict[str, Any]:
@@ -116,6 +118,13 @@ def _clean(given: SeriesInput, anchor: str) -> dict[str, Any]:
             raise invalid(f"series.recurrence.{name}", "must be a list of dates")
         kept[name] = [one for one in dates if one > anchor]
     return kept
+
+
+def restate_series(given: SeriesInput, series: Series, model: Task) -> SeriesInput:
+    """What was given, as it was understood: nothing beside it travels on, however long it was."""
+    content = {name: msgspec.to_builtins(getattr(model, name)) for name in (*CONTENT, "reminders")}
+    recurrence = msgspec.to_builtins(series.recurrence)
+    return structs.replace(given, recurrence=recurrence, template=content)
 
 
 def _model(series: Series, template: dict[str, Any], anchor: datetime, at: datetime) -> Task:

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import httpx
 
+from taskflow.events import encode
 from tests.gateway.log import LiveLog
 
 Client: TypeAlias = httpx.AsyncClient
@@ -310,6 +311,20 @@ async def test_no_document_at_all(paris: Client) -> None:
         answer = await paris.post("/v1/me/import", content=body, headers=json_kind)
         assert answer.status_code == status, (body[:60], answer.text)
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_what_nobody_asked_for_does_not_travel(paris: Client, live_log: LiveLog) -> None:
+    """A megabyte beside a rule, or of dates before it begins, would be more than the log takes."""
+    junk = {"x": "y" * 1_000_000}
+    early = [f"{year}-01-01" for year in range(1900, 2000)] * 1_000
+    rule = {"rule": "FREQ=DAILY", "exdates": [*early, "2027-01-05"], **junk}
+    series = {**RULE, "recurrence": rule, "template": {"title": "x", **junk}, **junk}
+    told = await take_in(paris, document(task(**IN_SERIES, **junk), series=[series], **junk))
+    assert counts(told) == (1, 0, 0)
+    await live_log.idle()
+    assert max(len(encode(event)) for event in live_log.events) < 10_000
+    (kept,) = (await export(paris))["series"]
+    assert kept["recurrence"]["exdates"] == ["2027-01-05"]
 
 
 async def test_who_may(
