@@ -406,7 +406,8 @@ export interface paths {
         };
         /**
          * Export Account
-         * @description The document, as everything was at one instant; that it was asked for is on record.
+         * @description The document, as everything was at one instant, or the tasks alone as a calendar; that it was
+         *     asked for is on record.
          */
         get: operations["export_account_v1_me_export_get"];
         put?: never;
@@ -456,6 +457,27 @@ export interface paths {
          * @description Ends a hold: the next night's retention takes what has had its time.
          */
         delete: operations["lift_hold_v1_audit_holds__user_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import Account
+         * @description Makes what is not there: `taken`, `there`, `refused` count, `results` say it of each task
+         *     that was taken or refused, `left_out` what an import does not make. What exists stays.
+         */
+        post: operations["import_account_v1_me_import_post"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2536,7 +2558,9 @@ export interface operations {
     };
     export_account_v1_me_export_get: {
         parameters: {
-            query?: never;
+            query?: {
+                format?: "json" | "ics";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2550,6 +2574,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2644,6 +2677,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    import_account_v1_me_import_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The document of `GET /v1/me/export`, or parts of it (at most 16 MiB and 10,000 tasks); or a calendar file (at most 1 MiB and 1,000 entries) */
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+                "text/calendar": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
         };
