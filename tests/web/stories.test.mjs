@@ -283,6 +283,13 @@ story("search as one types, filters in the address", async (page, world) => {
   await page.goto(at("/?view=all&priority=low&tag=kitchen&sort=title"))
   await row(page, "Write to Ada").waitFor()
   assert.deepEqual(await page.locator("[data-task] [data-title]").allTextContents(), ["Creamy soup", "Write to Ada"])
+  await page.goto(at("/?view=all"))
+  for (const key of ["Priority", "Title"]) {
+    await page.getByRole("button", { name: "Sort" }).click()
+    await page.getByRole("menuitemcheckbox", { name: key }).click()
+  }
+  await page.waitForURL(/sort=-priority%2Ctitle/)
+  await until(async () => (await page.locator("[data-task] [data-title]").allTextContents()).join() === "Crème brûlée for Ada,Creamy soup,Write to Ada", "sorted by two keys")
 })
 
 // --- live ----------------------------------------------------------------------------------------
