@@ -20,7 +20,12 @@ export class KnownTasks {
 
   /** What a list or a single read told; nobody's order changes by it. */
   learn(tasks: readonly Task[]): void {
-    for (const task of tasks) if (this.isNewer(task)) this.tasks.set(task.id, task)
+    for (const task of tasks) if (this.isNewer(task)) this.keep(task)
+  }
+
+  /** The same version stays the same object: a row that shows it is not drawn again. */
+  private keep(task: Task): void {
+    if (this.tasks.get(task.id)?.version !== task.version) this.tasks.set(task.id, task)
   }
 
   private isNewer(task: Task): boolean {
@@ -32,7 +37,7 @@ export class KnownTasks {
   put(tasks: readonly Task[]): void {
     const newer = tasks.filter((task) => this.isNewer(task) && this.told.get(task.id) !== task.version)
     for (const task of newer) {
-      this.tasks.set(task.id, task)
+      this.keep(task)
       this.told.set(task.id, task.version)
     }
     if (newer.length > 0) this.touch(newer.map((task) => task.id))

@@ -105,16 +105,29 @@ export function useUpload(): void {
   useEffect(() => {
     const kept = localStorage.getItem(KEPT)
     if (!kept) return
+    const leaving = new AbortController()
     const upload = async () => {
-      for (const body of readKept(kept)) {
-        await ask("POST", "/v1/views", { body }).catch((error: unknown) => {
-          if (!(error instanceof Refusal)) throw error
-        })
-      }
+      for (const body of readKept(kept)) await insist(body, leaving.signal)
+      if (leaving.signal.aborted) return
       localStorage.removeItem(KEPT)
       await client.invalidateQueries({ queryKey: KEY })
     }
-    // Without a network they stay until the next start.
-    upload().catch(() => {})
+    void upload()
+    return () => leaving.abort()
   }, [client])
+}
+
+const FIRST_PAUSE = 1000
+const LONGEST_PAUSE = 30_000
+
+/** Asks until somebody answers, or the page is left: then it stays here for the next start. */
+async function insist(body: unknown, leaving: AbortSignal): Promise<void> {
+  for (let pause = FIRST_PAUSE; !leaving.aborted; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+    try {
+      return void (await ask("POST", "/v1/views", { body, signal: leaving }))
+    } catch (error) {
+      if (error instanceof Refusal) return
+      await new Promise((go) => setTimeout(go, pause))
+    }
+  }
 }

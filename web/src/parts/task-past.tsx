@@ -33,14 +33,17 @@ function Fold({ name, children }: { name: string; children: ReactNode }) {
   )
 }
 
-function usePage<T>(key: string, path: string): T[] | undefined {
-  const { data } = useQuery({ queryKey: ["aside", key, path], queryFn: ({ signal }) => get<Page<T>>(path, signal), staleTime: 0 })
+function usePage<T>(key: string, path: string, again: number | false = false): T[] | undefined {
+  const { data } = useQuery({ queryKey: ["aside", key, path], queryFn: ({ signal }) => get<Page<T>>(path, signal), staleTime: 0, refetchInterval: again })
   return data?.items
 }
 
+// The record is written after the change is told of, so whoever looks at it asks again.
+const RECORD_MS = 2000
+
 function History({ task }: { task: Task }) {
   const saying = useSaying()
-  const items = usePage<HistoryItem>("history", `/v1/tasks/${task.id}/history?limit=200`)
+  const items = usePage<HistoryItem>("history", `/v1/tasks/${task.id}/history?limit=200`, RECORD_MS)
   if (!items) return null
   if (items.length === 0) return <p className="text-faint">{saying.t.history.none}</p>
   return <ol className="grid gap-3">{[...items].reverse().map((item) => <li key={item.command_id + item.at}><Step item={item} saying={saying} /></li>)}</ol>
