@@ -31,7 +31,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from taskflow.errors import Unavailable
 from taskflow.events import AuditRestored, AuditSealed
@@ -71,6 +71,23 @@ class Entry(Content, frozen=True, kw_only=True):
     hash: str
 
 
+class _Line(Struct):
+    """An entry's content as it is written: in the order of its keys already, for each is sorted
+    otherwise, and that took longer than its hash."""
+
+    action: str
+    actor_id: str
+    after_digest: str
+    at: str | None
+    before_digest: str
+    cause_id: str
+    event_id: str
+    seq: int
+    task_id: str | None
+    trace_id: str | UnsetType
+    user_id: str
+
+
 class Texts(Struct, frozen=True, kw_only=True):
     """What stands beside an entry and may be erased."""
 
@@ -98,11 +115,21 @@ def digest_text(salt: str, text: str | None) -> str:
 
 def canonical_entry(content: Content) -> bytes:
     """What the hash covers. Raises ValueError for an instant without an offset."""
-    fields = {name: getattr(content, name) for name in Content.__struct_fields__}
-    if content.trace_id is None:
+    line = _Line(
+        content.action,
+        content.actor_id,
+        content.after_digest,
+        _format_instant(content.at),
+        content.before_digest,
+        content.cause_id,
+        content.event_id,
+        content.seq,
+        content.task_id,
         # Entries were written before there were traces.
-        del fields["trace_id"]
-    return _CANONICAL.encode({**fields, "at": _format_instant(content.at)})
+        UNSET if content.trace_id is None else content.trace_id,
+        content.user_id,
+    )
+    return _CANONICAL.encode(line)
 
 
 def _format_instant(at: datetime | None) -> str | None:

@@ -5,6 +5,7 @@ Where the secret is a new one, an entry that the one before signs says so first.
 
 import secrets
 from collections.abc import Sequence
+from functools import lru_cache
 from uuid import UUID
 
 from functions.write_audit.chain import LOCK, Row, append_entries, read_end
@@ -49,8 +50,8 @@ def write_entry(key: bytes, end: Entry | None, event: Event[TaskFact | AccountFa
         seq=end.seq + 1 if end else 1,
         at=fact.timestamp,
         event_id=event.id,
-        user_id=str(UUID(fact.user_id)),
-        actor_id=str(UUID(fact.actor_id)),
+        user_id=write_person(fact.user_id),
+        actor_id=write_person(fact.actor_id),
         action=told.action,
         task_id=told.task_id and str(UUID(told.task_id)),
         cause_id=event.causationid or event.id,
@@ -60,6 +61,12 @@ def write_entry(key: bytes, end: Entry | None, event: Event[TaskFact | AccountFa
     )
     texts = Texts(salt=salt, before=told.before, after=told.after)
     return link_entry(key, end.hash if end else GENESIS, content), texts
+
+
+@lru_cache(1000)
+def write_person(user_id: str) -> str:
+    """Whoever acts acts again: the id in lower case, as the chain has it."""
+    return str(UUID(user_id))
 
 
 def seal_end(end: Entry, cause: Event[TaskFact | AccountFact]) -> Event[AuditSealed]:
