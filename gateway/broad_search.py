@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, select, true
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, select, true
 
 from gateway.context import Context
 from gateway.statements import Statement, fetch_rows, write_statement
@@ -16,6 +16,8 @@ from gateway.text_query import FOUND, find_terms
 
 # Broad is what fits so many of so many of a person's newest tasks; as many are ranked.
 RANKED, LOOKED_AT = 500, 5_000
+# Most searches are narrow, and a glance shows it: so many of so few would fit half as broad a one.
+SIGN, GLANCED_AT = 10, 200
 
 # Not by the index of words, which would gather all that fit: these stand close together in the
 # order of creation.
@@ -37,12 +39,18 @@ def sort_rest(sort: str) -> str:
 @lru_cache(maxsize=1)
 def _write_edge() -> Statement:
     """The limit inside keeps the database at the newest: outside of it, it stops at the last."""
+    glance = select(func.count()).select_from(_select_fitting(GLANCED_AT).subquery())
+    looked_at = case((glance.scalar_subquery() >= SIGN, LOOKED_AT), else_=0)
+    return write_statement(_select_fitting(looked_at).offset(RANKED - 1).limit(1))
+
+
+def _select_fitting(of: "int | ColumnElement[int]") -> Select[datetime]:
+    """Of so many of a person's newest tasks, when each was created that fits."""
     newest = select(ROW.created_at, ROW.search).where(
         ROW.user_id == bindparam("user_id"), ROW.deleted_at.is_(None)
     )
-    ordered = newest.order_by(ROW.created_at.desc(), ROW.id.desc()).limit(LOOKED_AT).subquery()
-    fitting = select(ordered.c.created_at).where(find_terms(ordered.c.search))
-    return write_statement(fitting.offset(RANKED - 1).limit(1))
+    ordered = newest.order_by(ROW.created_at.desc(), ROW.id.desc()).limit(of).subquery()
+    return select(ordered.c.created_at).where(find_terms(ordered.c.search))
 
 
 async def find_edge(context: Context, user_id: UUID, terms: Any) -> datetime | None:
