@@ -18,7 +18,7 @@ from gateway.ics_import import read_calendar
 from gateway.identity import Identity, Who
 from gateway.import_document import Brought, Line, read_document
 from gateway.outcomes import MOST_PARTS, Outcome, Result, name_parts
-from gateway.task_batch import PART_BYTES, PART_OPERATIONS
+from gateway.task_batch import PART_BYTES, PART_OPERATIONS, make_part
 from taskflow.errors import Refused, problem
 from taskflow.events import ImportTask, Operation, WriteTasks, encode
 from taskflow.import_task import imported_series, imported_task, restate_series
@@ -111,7 +111,7 @@ def plan_parts(
         raise Refused("too_large", detail, status=413)
     names = name_parts(intent.command_id, len(chunks))
     return [
-        (name, _part(who, intent, stream, chunk, len(chunks)))
+        (name, make_part(who, intent, stream, chunk, len(chunks)))
         for name, (stream, chunk) in zip(names, chunks, strict=True)
     ]
 
@@ -152,20 +152,6 @@ def _cut(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
             piece, filled = [], 0
         piece, filled = [*piece, one], filled + size
     yield piece
-
-
-def _part(
-    who: Identity, intent: Intent, stream: str, operations: list[Operation], parts: int
-) -> WriteTasks:
-    return WriteTasks(
-        user_id=who.user_id,
-        actor_id=who.user_id,
-        stream=stream,
-        fingerprint=intent.fingerprint,
-        batch_id=intent.command_id,
-        parts=parts,
-        operations=operations,
-    )
 
 
 # --- what is told ------------------------------------------------------------------------------

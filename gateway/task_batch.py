@@ -108,14 +108,15 @@ async def plan_parts(
     chunks = [*_cut(groups.pop("", [])), *groups.items()]
     names = name_parts(intent.command_id, len(chunks))
     return [
-        (name, _part(who, intent, stream, chunk, len(chunks)))
+        (name, make_part(who, intent, stream, chunk, len(chunks)))
         for name, (stream, chunk) in zip(names, chunks, strict=True)
     ]
 
 
-def _part(
+def make_part(
     who: Identity, intent: Intent, stream: str, operations: list[Operation], parts: int
 ) -> WriteTasks:
+    """One of so many commands of a batch."""
     return WriteTasks(
         user_id=who.user_id,
         actor_id=who.user_id,

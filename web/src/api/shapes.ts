@@ -121,6 +121,7 @@ export type Verdict = {
   erased: number
   first_bad: number | null
   reason: string | null
+  unproved: boolean
 }
 export type DeadLetter = {
   id: string

@@ -42,7 +42,7 @@ function Verify() {
       <button className="primary" disabled={isPending} onClick={() => mutate()}><ShieldCheck size={16} aria-hidden="true" />{isPending ? t.audit.verifying : t.audit.verify}</button>
       <p role="status" className={`flex min-h-5 items-center gap-1.5 text-sm ${data && !data.ok ? "text-late" : "text-soft"}`}>
         {data && !data.ok && <ShieldAlert size={15} aria-hidden="true" />}
-        {error ? error.message : data && (data.ok ? t.audit.ok(data.entries) : `${t.audit.bad(data.first_bad)} ${data.reason ?? ""}`)}
+        {error ? error.message : data && (data.ok ? t.audit.ok(data.entries) : `${data.unproved ? t.audit.unproved : t.audit.bad(data.first_bad)} ${data.reason ?? ""}`)}
       </p>
     </div>
   )

@@ -137,6 +137,7 @@ export const de: Words = {
   },
   audit: {
     title: "Protokoll", explain: "Jede Änderung, Anmeldung und Berechtigung, in einer Kette, die niemand unbemerkt ändert.", verify: "Kette prüfen", verifying: "Wird geprüft", ok: (n) => `Die Kette ist ganz: ${many(n, "Eintrag stimmt", "Einträge stimmen")}.`,
+    unproved: "Bekannt ist kein Fehler, doch nicht alles ist bewiesen:",
     bad: (n) => `Die Kette ist gebrochen${n === null ? "" : `, bei Eintrag ${n}`}.`, from: "Von", to: "Bis", action: "Vorgang", anyAction: "Jeder Vorgang", report: "Bericht", more: "Mehr laden", none: "Keine Einträge in dieser Zeit.", hash: "Prüfsumme", before: "Vorher", after: "Nachher", task: "Aufgabe", actor: "Wer", cause: "Ursache", previous: "Vorige Prüfsumme",
   },
   letters: {

@@ -137,6 +137,7 @@ export const en = {
   },
   audit: {
     title: "Audit", explain: "Every change, log-in and permission, in a chain that cannot be edited unseen.", verify: "Verify the chain", verifying: "Verifying", ok: (n: number) => `The chain is whole: ${many(n, "entry", "entries")} true.`,
+    unproved: "Nothing is known to be wrong, but not all is proved:",
     bad: (n: number | null) => `The chain is broken${n === null ? "" : ` at entry ${n}`}.`, from: "From", to: "To", action: "Action", anyAction: "Any action", report: "Report", more: "Load more", none: "No entries in this period.", hash: "Hash", before: "Before", after: "After", task: "Task", actor: "Actor", cause: "Cause", previous: "Previous hash",
   },
   letters: {
