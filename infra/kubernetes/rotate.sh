@@ -1,5 +1,5 @@
 #!/bin/sh
-# A new TASKFLOW_SECRET for a cluster, without any session ending: first everybody learns to take what
+# A new secret for a cluster, without any session ending: first everybody learns to take what
 # it will sign, then it signs, and the one before is taken beside it.
 #   rotate.sh           a new secret; said again after it was cut off, one more, and nothing is lost
 #   rotate.sh retire    60 days later: earlier secrets prove the audit, and nothing else
@@ -22,7 +22,7 @@ write_keys() {
 
 # Functions by their Deployments; the gateway pod by pod, for Knative takes back what changes its own.
 restart() {
-  functions=$(cd "$here/base/functions" && ls | sed 's/\.yaml$//' | grep -vx gateway)
+  functions=$(find "$here/base/functions" -name '*.yaml' -exec basename {} .yaml \; | grep -vx gateway)
   # shellcheck disable=SC2086
   kube rollout restart deployment $functions
   for name in $functions; do

@@ -19,6 +19,8 @@ KUBERNETES = ROOT / "infra" / "kubernetes"
 CLOUDS = ("aks", "gke", "oke")
 COMPONENTS = ("eventing", "jobs", "monitoring", "scram", "spot")
 OVERLAYS = ("minikube", *CLOUDS, *COMPONENTS)
+# Applied beside an overlay, when somebody wants it.
+ON_DEMAND = ("after-restore",)
 NAMESPACE = "taskflow"
 
 

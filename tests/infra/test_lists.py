@@ -30,7 +30,7 @@ def test_manifests_are_named_when_and_what() -> None:
 
 
 def test_overlays_are_known_to_the_tests() -> None:
-    from tests.infra.render import OVERLAYS
+    from tests.infra.render import ON_DEMAND, OVERLAYS
 
     folders = {path.parent.name for path in KUBERNETES.glob("*/kustomization.yaml")}
-    assert folders == {"base", *OVERLAYS}, Path(__file__).with_name("render.py")
+    assert folders == {"base", *OVERLAYS, *ON_DEMAND}, Path(__file__).with_name("render.py")
