@@ -4,7 +4,7 @@ and a repetition of it finds everything there already.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -119,39 +119,36 @@ def plan_parts(
 def cut_groups(groups: dict[str, list[Operation]]) -> Iterator[tuple[str, list[Operation]]]:
     """Pieces that fit into an event, each with its stream. A series that fits into one stays in
     one."""
-    shared: list[Operation] = []
-    filled = 0
+    small: list[list[Operation]] = []
     for stream, operations in groups.items():
-        size = _measure(operations)
-        if not _fits(len(operations), size):
-            yield from ((stream, piece) for piece in _cut(operations))
-            continue
-        if not _fits(len(shared) + len(operations), filled + size):
-            yield shared[0].task_id, shared
-            shared, filled = [], 0
-        shared, filled = [*shared, *operations], filled + size
-    if shared:
-        yield shared[0].task_id, shared
+        if _fits(operations):
+            small.append(operations)
+        else:
+            yield from ((stream, piece) for piece in _pack([one] for one in operations))
+    yield from ((piece[0].task_id, piece) for piece in _pack(small))
 
 
 def _measure(operations: Sequence[Operation]) -> int:
     return sum(len(encode(one)) for one in operations)
 
 
-def _fits(count: int, size: int) -> bool:
-    return count <= PART_OPERATIONS and size <= PART_BYTES
+def _fits(operations: Sequence[Operation]) -> bool:
+    return len(operations) <= PART_OPERATIONS and _measure(operations) <= PART_BYTES
 
 
-def _cut(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
+def _pack(groups: Iterable[Sequence[Operation]]) -> Iterator[list[Operation]]:
+    """Pieces of whole groups, as many as fit; one that is larger alone."""
     piece: list[Operation] = []
     filled = 0
-    for one in operations:
-        size = _measure([one])
-        if piece and not _fits(len(piece) + 1, filled + size):
+    for group in groups:
+        size = _measure(group)
+        if piece and (len(piece) + len(group) > PART_OPERATIONS or filled + size > PART_BYTES):
             yield piece
             piece, filled = [], 0
-        piece, filled = [*piece, one], filled + size
-    yield piece
+        piece += group
+        filled += size
+    if piece:
+        yield piece
 
 
 # --- what is told ------------------------------------------------------------------------------
