@@ -144,6 +144,9 @@ async def open_pool(settings: Settings) -> "asyncpg.Pool[asyncpg.Record]":
             "timezone": "UTC",
             "standard_conforming_strings": "on",
             **({"role": role} if role else {}),
+            # Functions ask by key. A plan that was kept when a table was empty would read all of it
+            # for each batch, until its statistics come. Behind a pooler no plan is kept.
+            **({} if settings.database_pooled else {"enable_seqscan": "off"}),
         },
     )
 
