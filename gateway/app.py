@@ -8,6 +8,7 @@ import asyncpg
 from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from starlette.applications import Starlette
 
 from gateway import (
     accounts,
@@ -41,7 +42,7 @@ from gateway.feeds import Feeds
 from gateway.filter_syntax import Completion
 from gateway.identity import AccountState
 from gateway.limits import limit_rate, open_limits
-from gateway.measure import App, Measured
+from gateway.measure import App, Measured, Receive, Scope, Send
 from gateway.openid import open_issuer
 from gateway.outcomes import Outcomes
 from gateway.problems import handle_errors
@@ -85,6 +86,14 @@ class Gateway(FastAPI):
 
     def build_middleware_stack(self) -> App:
         return self.before(super().build_middleware_stack())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Past FastAPI's own telemetry, which asks the environment at each request whether it is
+        wanted: what is traced and counted here says `before`."""
+        if scope["type"] == "lifespan":
+            await super().__call__(scope, receive, send)
+        else:
+            await Starlette.__call__(self, scope, receive, send)
 
 
 def create_app(settings: Settings | None = None, publisher: Publisher | None = None) -> FastAPI:

@@ -57,6 +57,11 @@ class Backlog:
     def half_empty(self) -> bool:
         return len(self._waiting) < MOST_RECORDS // 2 and self._bytes < MOST_BYTES // 2
 
+    @property
+    def bytes_waiting(self) -> int:
+        """What waits to be sent for the first time."""
+        return self._bytes
+
     def add(self, records: Iterable["Record"]) -> None:
         """Records as fetched, behind all others."""
         for record in records:

@@ -19,6 +19,8 @@ from taskflow.caller import Caller, Headers
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30.0
+# A smaller request costs its round trips more than its content.
+SMALL_BYTES = 64 << 10
 NUMBERS = itertools.count(1)
 
 
@@ -49,7 +51,7 @@ class Replica:
     ) -> None:
         self.function = function
         self.process = child
-        self.requests = 0
+        self._under_way: list[int] = []
         self.stopping = False
         self.started = time.monotonic()
         self.cold_start: float | None = None
@@ -64,11 +66,21 @@ class Replica:
             self.cold_start = time.monotonic() - self.started
         return answer
 
-    @property
-    def free(self) -> bool:
-        """Whether it may be given one more request."""
+    def has_room(self, size: int) -> bool:
+        """Whether it may be given one more request, of `size` bytes. Where their number is limited,
+        small ones go one at a time: what waits for the last one goes together."""
         limit = self.function.concurrency
-        return self.process.returncode is None and (not limit or self.requests < limit)
+        if self.process.returncode is not None or (limit and len(self._under_way) >= limit):
+            return False
+        return not limit or size >= SMALL_BYTES or all(n >= SMALL_BYTES for n in self._under_way)
+
+    def begin(self, size: int) -> None:
+        """A request of `size` bytes is on its way."""
+        self._under_way.append(size)
+
+    def end(self, size: int) -> None:
+        """One of `size` bytes is answered, or lost."""
+        self._under_way.remove(size)
 
     async def ended(self) -> None:
         """Returns when the process is gone, its connections closed."""

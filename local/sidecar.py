@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 
 # With room for the words around each event, a request stays below the 4 MiB that every door takes.
 REQUEST_BYTES = 3 << 20
-# While a person waits for another function, one that nobody waits for works a third of the time,
+# Where a process takes several at once, it decides one while the database writes another: parts of
+# this size keep both at work.
+PART_BYTES = 256 << 10
+# While a person waits for another function, one that nobody waits for works a tenth of the time,
 # with no more than this between two requests: what comes meanwhile goes together.
-WORK, LONGEST_PACE = 1 / 3, 0.5
+WORK, LONGEST_PACE = 1 / 10, 1.0
 
 log = logging.getLogger("taskflow.local")
 
@@ -114,11 +117,12 @@ class Sidecar:
         ]
         # The one that was sent longest ago first, or a busy partition would starve the others.
         ready.sort(key=lambda backlog: backlog.turn)
-        while ready and replica.free:
-            taken = take(ready, subscription)
-            delivery = asyncio.create_task(self._deliver(replica, subscription, taken))
+        most = PART_BYTES if self.function.concurrency > 1 else REQUEST_BYTES
+        while ready and replica.has_room(sum(backlog.bytes_waiting for backlog in ready)):
+            taken, size = take(ready, subscription.bulk or 1, most)
+            delivery = asyncio.create_task(self._deliver(replica, subscription, taken, size))
             # The task starts later, and until then the process would seem free.
-            replica.requests += 1
+            replica.begin(size)
             self.in_flight += 1
             pace = self._choose_pace(subscription.gather)
             self._not_before[subscription.topic, lane] = now + pace
@@ -130,7 +134,7 @@ class Sidecar:
         return choose_pace(gather, self._took, yields=yields)
 
     async def _deliver(
-        self, replica: Replica, subscription: Subscription, taken: Sequence[Backlog]
+        self, replica: Replica, subscription: Subscription, taken: Sequence[Backlog], size: int
     ) -> None:
         records = [record for backlog in taken for record in backlog.sent]
         begun = time.monotonic()
@@ -138,7 +142,7 @@ class Sidecar:
         try:
             outcomes = await self._ask(replica, subscription, records)
         finally:
-            replica.requests -= 1
+            replica.end(size)
             self._awaited.requests -= self._is_awaited
         self._took = time.monotonic() - begun
         outcomes = await self._set_aside(subscription, records, outcomes)
@@ -226,17 +230,18 @@ def make_backlogs(function: Function, manifests: Manifests) -> list[Backlog]:
     ]
 
 
-def take(ready: list[Backlog], subscription: Subscription) -> list[Backlog]:
-    """Move the first backlogs that fit into one request out of `ready`, their records taken."""
+def take(ready: list[Backlog], most: int, most_bytes: int) -> tuple[list[Backlog], int]:
+    """Move the first backlogs that fit into one request out of `ready`, their records taken; and
+    what these weigh, in bytes."""
     taken: list[Backlog] = []
-    most, room = subscription.bulk or 1, REQUEST_BYTES
-    while ready and most > 0 and room > 0:
+    size = 0
+    while ready and most > 0 and size < most_bytes:
         backlog = ready.pop(0)
-        records = backlog.take(most, room)
+        records = backlog.take(most, most_bytes - size)
         most -= len(records)
-        room -= sum(map(size_of, records))
+        size += sum(map(size_of, records))
         taken.append(backlog)
-    return taken
+    return taken, size
 
 
 def choose_pause(retry: Retry, attempts: int) -> float:

@@ -42,6 +42,11 @@ class Waiting(NamedTuple):
     records: Sequence[Outgoing]
     failures: "asyncio.Future[Failures]"
 
+    def tell(self, failures: Failures) -> None:
+        """Answers a caller that nobody has answered before."""
+        if not self.failures.done():
+            self.failures.set_result(failures)
+
 
 class Outlet:
     """A producer, replaced when an error has broken its row of sequence numbers: from then on Kafka
@@ -62,15 +67,17 @@ class Outlet:
 
     async def publish(self, topic: str, records: Sequence[Outgoing]) -> Failures:
         """For each record: None when the log has it, or why it did not acknowledge it in time."""
-        one = Waiting(records, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        one = Waiting(records, loop.create_future())
         self._waiting[topic].append(one)
         if topic not in self._draining:
             self._draining[topic] = asyncio.create_task(self._drain(topic))
+        unanswered: Failures = [UNANSWERED] * len(records)
+        alarm = loop.call_later(self._timeout, one.tell, unanswered)
         try:
-            async with asyncio.timeout(self._timeout):
-                return await one.failures
-        except TimeoutError:
-            return [UNANSWERED] * len(records)
+            return await one.failures
+        finally:
+            alarm.cancel()
 
     async def _drain(self, topic: str) -> None:
         try:
@@ -85,9 +92,7 @@ class Outlet:
         records = [record for one in group for record in one.records]
         failures = iter(await self._write(topic, records))
         for one in group:
-            mine = [next(failures) for _ in one.records]
-            if not one.failures.done():
-                one.failures.set_result(mine)
+            one.tell([next(failures) for _ in one.records])
 
     async def _write(self, topic: str, records: Sequence[Outgoing]) -> Failures:
         try:

@@ -207,9 +207,11 @@ def test_the_only_writer_of_the_audit_is_one() -> None:
 def test_connections_fit_the_database() -> None:
     total = 0
     for app_id, deployment in of_kind("keda", "Deployment").items():
-        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        pod = deployment["spec"]["template"]
+        (container,) = pod["spec"]["containers"]
         pool = {one["name"]: one.get("value") for one in container["env"]}["TASKFLOW_DATABASE_POOL"]
-        assert int(pool) == (1 if FUNCTIONS[app_id].batch else 2)
+        usual = 1 if FUNCTIONS[app_id].batch else 2
+        assert pool == pod["metadata"]["annotations"].get("dapr.io/app-max-concurrency", str(usual))
         assert (FUNCTIONS[app_id].within is Within.nothing) or int(pool)
         most = of_kind("keda", "ScaledObject")[app_id]["spec"]["maxReplicaCount"]
         total += int(pool) * most

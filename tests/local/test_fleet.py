@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from local.fleet import Fleet
 from local.manifests import LagTrigger, QueryTrigger, Subscription, Tick, Topic
+from local.replica import SMALL_BYTES
 from local.scale import Report
 from local.sidecar import choose_pace
 from tests.local.home import Home, event, make_function, until
@@ -182,6 +183,20 @@ async def test_a_batch_gathers_what_comes_while_the_last_one_is_worked_on(home: 
     assert (sizes[0], max(sizes), sum(sizes), len(sizes) <= 5) == (1, 50, 61, True)
 
 
+async def test_small_requests_follow_each_other_and_a_large_one_goes_beside(home: Home) -> None:
+    (topic,) = await home.topics(3)
+    function = make_function(topic.name, "batch.door", topic, bulk=50, concurrency=2)
+    async with home.running([function], [topic]) as fleet:
+        await home.send(topic, event("slow", seconds=4))
+        await until(lambda: home.notes("batch") == [["slow"]], "it is at work")
+        await home.send(topic, event("small"), partition=1)
+        await until(lambda: report(fleet).lag == 2, "a small one waits")
+        await home.send(topic, event("large", text="x" * SMALL_BYTES), partition=2)
+        await until(lambda: len(home.notes("done")) == 3, "all is done")
+    assert home.notes("batch") == [["slow"], ["small", "large"]]
+    assert home.notes("done") == ["small", "large", "slow"]
+
+
 async def test_what_follows_the_first_record_gathers_for_a_while(home: Home) -> None:
     (topic,) = await home.topics(3)
     gathering = Subscription(topic.name, "/", "", 50, False, gather=0.5)
@@ -202,8 +217,8 @@ async def test_what_follows_the_first_record_gathers_for_a_while(home: Home) -> 
     [
         (0.01, 0.2, False, 0.01),  # nobody waits for anything: no longer than its manifest says
         (0.01, 0.001, True, 0.01),
-        (0.01, 0.01, True, 0.03),  # a third of the time at most
-        (0.01, 2.0, True, 0.5),
+        (0.01, 0.01, True, 0.1),  # a tenth of the time at most
+        (0.01, 2.0, True, 1.0),
         (0.0, 0.2, True, 0.0),  # one record at a time: nothing gathers
     ],
 )

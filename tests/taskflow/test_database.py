@@ -41,6 +41,21 @@ async def test_a_block_that_fails_leaves_nothing(database: Database) -> None:
         assert await db.fetchval(COUNT) == 0
 
 
+async def test_a_plan_kept_from_an_empty_table_does_not_read_it_whole_later(
+    database: Database,
+) -> None:
+    query = "SELECT count(*) FROM grown WHERE id = ANY($1::int[])"
+    async with database.transaction() as db:
+        await db.execute("CREATE TEMP TABLE grown (id int PRIMARY KEY)")
+        await db.execute("ANALYZE grown")
+        for _ in range(6):  # From the sixth time on the server keeps one plan for all.
+            await db.fetchval(query, [1])
+        await db.execute("INSERT INTO grown SELECT generate_series(1, 5000)")
+        assert await db.fetchval(query, [1, 2]) == 2
+        read = "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'grown'"
+        assert await db.fetchval(read) == 0
+
+
 @pytest.mark.parametrize(
     "error",
     [
