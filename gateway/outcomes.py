@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct, field
 from starlette.responses import Response
 
-from taskflow.database import AWAY
+from taskflow.database import AWAY, BY_KEY
 from taskflow.errors import Refused, problem
 from taskflow.feed import FEED_CHANNEL
 from taskflow.settings import Settings
@@ -295,8 +295,7 @@ class Outcomes:
                 self._settings.database,
                 timeout=5,
                 command_timeout=5,
-                # Asked by key alone, with plans that are kept: as in taskflow/database.py.
-                server_settings={"enable_seqscan": "off", **({"role": role} if role else {})},
+                server_settings={**BY_KEY, **({"role": role} if role else {})},
             )
             await self._db.add_listener(self.channel, self._hear_outcomes)
             await self._db.add_listener(FEED_CHANNEL, self._hear_feed)

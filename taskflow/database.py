@@ -39,6 +39,10 @@ AWAY = (
     *CONFLICTS,
 )
 CONFLICT_TRIES = 5
+# Functions ask by key. A plan that was kept when a table was empty would read all of it for each
+# batch, until its statistics come; and what must be read whole counts as so dear that JIT would
+# compile it.
+BY_KEY = {"enable_seqscan": "off", "jit": "off"}
 
 
 class Database:
@@ -144,9 +148,8 @@ async def open_pool(settings: Settings) -> "asyncpg.Pool[asyncpg.Record]":
             "timezone": "UTC",
             "standard_conforming_strings": "on",
             **({"role": role} if role else {}),
-            # Functions ask by key. A plan that was kept when a table was empty would read all of it
-            # for each batch, until its statistics come. Behind a pooler no plan is kept.
-            **({} if settings.database_pooled else {"enable_seqscan": "off"}),
+            # Behind a pooler no plan is kept.
+            **({} if settings.database_pooled else BY_KEY),
         },
     )
 
