@@ -1,5 +1,6 @@
 """Dead letters for the people who mend them: read, put back on their topic, or discarded."""
 
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -17,10 +18,12 @@ from gateway.tables import DeadLetterRow, TaskRow
 from taskflow.attempts import event_key
 from taskflow.errors import Refused, Unreadable, not_found
 from taskflow.events import (
+    Command,
     DeadLetterDiscarded,
     DeadLetterRedriven,
     Event,
     TaskCommand,
+    WriteTasks,
     read_event,
 )
 
@@ -41,6 +44,7 @@ SHOWN: list[Any] = [
 ]
 
 Settlement: TypeAlias = type[DeadLetterRedriven] | type[DeadLetterDiscarded]
+COMMAND_IDS = ("user_id", "task_id", "series_id", "batch_id")
 STATES: dict[Settlement, str] = {DeadLetterRedriven: "redriven", DeadLetterDiscarded: "discarded"}
 
 FORGET_ATTEMPTS = text(
@@ -119,10 +123,36 @@ async def redrive_dead_letter(
 
 def _read(row: dict[str, Any]) -> Event[Any]:
     try:
-        return read_event(row["value"])
+        event = read_event(row["value"])
     except Unreadable as error:
         detail = f"This record cannot be read, so it can only be discarded: {error}"
         raise Refused("invalid", detail) from error
+    for place, name in _list_ids(event):
+        if not _is_uuid(name):
+            detail = f"{place} {name[:64]!r} is no UUID, so this command can only be discarded."
+            raise Refused("invalid", detail)
+    return event
+
+
+def _list_ids(event: Event[Any]) -> Iterator[tuple[str, str]]:
+    """Where a command says by which ids `write_task` shall ask the database, which would refuse
+    them at each redrive anew."""
+    if not isinstance(event.data, Command):
+        return
+    yield "id", event.id
+    for field in COMMAND_IDS:
+        if (name := getattr(event.data, field, None)) is not None:
+            yield f"data.{field}", name
+    if isinstance(event.data, WriteTasks):
+        for number, one in enumerate(event.data.operations):
+            yield f"data.operations[{number}].task_id", one.task_id
+
+
+def _is_uuid(name: str) -> bool:
+    try:
+        return len(name) <= 36 and bool(UUID(name))
+    except ValueError:
+        return False
 
 
 async def _refuse_superseded(context: Context, event: Event[Any]) -> None:

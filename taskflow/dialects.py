@@ -93,7 +93,7 @@ def _single_dialect(headers: Headers, body: bytes) -> Dialect:
         return "dapr"
     try:
         return "dapr" if _ORIGIN.decode(body).pubsubname else "http"
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return "http"
 
 

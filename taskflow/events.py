@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from hashlib import sha1
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from taskflow.errors import Unreadable
 from taskflow.task import Ending, Imported, Scope, Series, Task, TaskInput
@@ -67,7 +67,7 @@ class Envelope(Struct, frozen=True, kw_only=True):
     id: str
     source: str
     type: str
-    time: datetime
+    time: Annotated[datetime, Meta(tz=True)]
     partitionkey: str = ""
     subject: str | None = None
     causationid: str | None = None
@@ -697,6 +697,8 @@ TYPES: dict[str, type[Payload]] = {cls.type: cls for cls in concrete(Payload)}
 # Facts of accounts are all of one shape, whatever a newer release has to tell.
 OF_ACCOUNTS = re.compile(r"taskflow\.account\.[a-z-]+\.v1")
 _ENVELOPE = msgspec.json.Decoder(Envelope)
+# The last is of what is nested without end.
+WRONG_SHAPE = (msgspec.DecodeError, ValueError, RecursionError)
 _DECODERS: dict[type[Payload], msgspec.json.Decoder[Any]] = {}
 _ENCODER = msgspec.json.Encoder()
 
@@ -705,7 +707,7 @@ def read_envelope(body: bytes | Raw) -> Envelope:
     """The attributes of a structured CloudEvent. Raises Unreadable."""
     try:
         envelope = _ENVELOPE.decode(body)
-    except (msgspec.DecodeError, ValueError) as error:
+    except WRONG_SHAPE as error:
         raise Unreadable(f"This is no structured CloudEvent: {error}") from error
     if envelope.specversion != "1.0":
         raise Unreadable(f"CloudEvents {envelope.specversion} is not spoken here, only 1.0.")
@@ -727,7 +729,7 @@ def read_data(envelope: Envelope) -> Event[Any]:
         raise Unreadable(f"No event has the type {envelope.type!r}, or not in this version.")
     try:
         data = _decoder(known).decode(envelope.data)
-    except (msgspec.DecodeError, ValueError) as error:
+    except WRONG_SHAPE as error:
         raise Unreadable(f"{envelope.type} {envelope.id}: {error}") from error
     return _wrap(envelope, data)
 

@@ -6,10 +6,19 @@ from uuid import uuid4
 
 import asyncpg
 import httpx
+import msgspec
 import pytest
 from fastapi import FastAPI
 
-from taskflow.events import CreateTask, Event, UpdateTask, encode, new_event
+from taskflow.events import (
+    CreateTask,
+    Event,
+    Operation,
+    UpdateTask,
+    WriteTasks,
+    encode,
+    new_event,
+)
 from taskflow.task import TaskInput
 from tests.gateway.log import LiveLog
 
@@ -31,9 +40,15 @@ async def admin(paris: Client, owner: Any, app: FastAPI) -> Client:
 
 
 async def keep(owner: "asyncpg.Connection[Any]", event: Event[Any], consumer: str) -> str:
+    return await keep_record(owner, encode(event), consumer, event.id, event.type)
+
+
+async def keep_record(
+    owner: "asyncpg.Connection[Any]", value: bytes, consumer: str, *named: str | None
+) -> str:
     name = str(uuid4())
-    place = (consumer, uuid4().int % 10_000)
-    await owner.execute(KEEP, name, *place, encode(event), event.id, event.type)
+    place = (consumer, uuid4().int % 1_000_000)
+    await owner.execute(KEEP, name, *place, value, *(named or (None, None)))
     return name
 
 
@@ -118,6 +133,62 @@ async def test_a_command_whose_task_moved_on_needs_force(
     assert (await admin.post(f"/v1/dead-letters/{name}/redrive?force=true")).status_code == 200
     await live_log.idle()
     assert (await admin.get(f"/v1/tasks/{task['id']}")).json()["title"] == "then"
+
+
+def change(event: Event[Any], **fields: Any) -> bytes:
+    """The record of a command with other attributes, or, by `data`, with other fields."""
+    whole = msgspec.to_builtins(event)
+    data = fields.pop("data", {})
+    return encode(whole | fields | {"data": whole["data"] | data if data is not None else None})
+
+
+LONG = "0190" * 50
+TOO_DEEP = b'"data":{"more":' + b"[" * 9999 + b"]" * 9999 + b","
+# What is wrong with a record, and what its answer names.
+HOPELESS: dict[str, tuple[Any, str]] = {
+    "a task that is no UUID": (lambda one: change(one, data={"task_id": "groceries"}), "task_id"),
+    "a task with NUL": (lambda one: change(one, data={"task_id": "a\0b"}), "task_id"),
+    "a task too long": (lambda one: change(one, data={"task_id": LONG}), "task_id"),
+    "a task too short": (lambda one: change(one, data={"task_id": "0190"}), "task_id"),
+    "a person who is no UUID": (lambda one: change(one, data={"user_id": "nobody"}), "user_id"),
+    "a command that is no UUID": (lambda one: change(one, id="abc"), "id 'abc'"),
+    "a command with NUL": (lambda one: change(one, id="a\0b"), "id 'a"),
+    "a line of a batch": (lambda one: write_batch(one, "groceries"), "operations[1].task_id"),
+    "another batch": (lambda one: change(one, data={"batch_id": "b"}), "batch_id"),
+    "no offset": (lambda one: change(one, time="2026-12-01T08:00:00"), "timezone"),
+    "no data": (lambda one: change(one, data=None), "object"),
+    "nested without end": (lambda one: encode(one).replace(b'"data":{', TOO_DEEP), "recursion"),
+    "a list": (lambda one: b"[]", "object"),
+    "no JSON": (lambda one: b"\0\xff no JSON", "malformed"),
+    "nothing": (lambda one: b"", "truncated"),
+}
+
+
+def write_batch(one: Event[CreateTask], task_id: str) -> bytes:
+    lines = [
+        Operation(position=n, op="delete", task_id=t) for n, t in enumerate((str(uuid4()), task_id))
+    ]
+    user_id = one.data.user_id
+    batch = WriteTasks(user_id=user_id, actor_id=user_id, stream=str(uuid4()), operations=lines)
+    return encode(new_event(batch, id=str(uuid4()), source="gateway", time=datetime.now(UTC)))
+
+
+@pytest.mark.parametrize("what", HOPELESS)
+async def test_what_can_only_be_discarded_says_so(
+    admin: Client, owner: Any, live_log: LiveLog, what: str
+) -> None:
+    """Asked twice, with force too: a redrive would only make another dead letter of it."""
+    spoil, named = HOPELESS[what]
+    name = await keep_record(owner, spoil(command(await my_id(admin), title="x")), "write-task")
+    for wish in ("", "?force=true"):
+        answer = await admin.post(f"/v1/dead-letters/{name}/redrive{wish}")
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid"), answer.text
+        assert "can only be discarded" in answer.json()["detail"]
+        assert named in answer.json()["detail"]
+    assert [e for e in live_log.events if e.data.topic == "task-commands"] == []
+    (row,) = (await admin.get("/v1/dead-letters")).json()["items"]
+    assert row["id"] == name and (await admin.get(f"/v1/dead-letters/{name}")).status_code == 200
+    assert (await admin.delete(f"/v1/dead-letters/{name}")).status_code == 204
 
 
 async def test_discarding_is_final(admin: Client, owner: Any) -> None:

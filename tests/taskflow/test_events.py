@@ -131,6 +131,7 @@ def test_what_a_newer_release_tells_of_an_account_is_a_fact_like_the_others() ->
     assert read.data.topic == "account-events" and read_event(encode(read)) == read
 
 
+DEEP = b"[" * 100_000 + b"]" * 100_000
 UNREADABLE: list[tuple[Any, str]] = [
     ("text", "no structured CloudEvent"),
     ({}, "no structured CloudEvent"),
@@ -142,6 +143,8 @@ UNREADABLE: list[tuple[Any, str]] = [
     ({"data": {"user_id": 5}}, "complete"),
     ({"data": None}, "complete"),
     ({"time": "yesterday"}, "time"),
+    # An instant of which nobody knows where it was so late.
+    ({"time": "2026-12-01T08:00:00"}, "timezone"),
 ]
 
 
@@ -151,6 +154,13 @@ def test_what_cannot_be_read_says_why(change: Any, reason: str) -> None:
     body = encode(event | change if isinstance(change, dict) and change else change)
     with pytest.raises(Unreadable, match=reason):
         read_event(body)
+
+
+def test_what_is_nested_without_end_cannot_be_read() -> None:
+    body = encode(make(CompleteTask)).replace(b'"data":{', b'"data":{"more":' + DEEP + b",")
+    with pytest.raises(Unreadable, match="recursion"):
+        read_event(body)
+    assert isinstance(read_envelope(body.replace(DEEP, b"[]")).time, datetime)
 
 
 @given(st.binary(max_size=200))

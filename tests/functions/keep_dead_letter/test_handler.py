@@ -126,6 +126,8 @@ STRANGE = [
     strange(id="".join(map(str, range(5000))), replyto="gateway-1"),
     strange(id=STRANGE_ID, replyto="x" * 99),
     strange(source="\0", type="".join(map(str, range(5000)))),
+    strange(time="2026-12-01T08:00:00"),
+    strange().replace(b'"data":{', b'"data":{"more":' + b"[" * 9999 + b"]" * 9999 + b","),
 ]
 
 
