@@ -16,7 +16,7 @@ from msgspec import Struct
 from gateway.bodies import write_json
 from gateway.context import Context, Ctx, trace_of
 from gateway.identity import Identity, Who
-from gateway.outcomes import Outcome
+from gateway.outcomes import Outcome, Result
 from gateway.signatures import is_signed, sign
 from taskflow.errors import Refused, not_found
 from taskflow.events import Command, new_event
@@ -231,7 +231,12 @@ async def read_command(command_id: str, who: Who, context: Ctx) -> Response:
     return write_json(shown)
 
 
-def show_results(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """The results of a batch in the order of its request."""
-    results = sorted((r for one in outcomes for r in one.results), key=lambda r: r.position)
-    return [result.as_item() for result in results]
+def show_results(
+    outcomes: Sequence[Outcome], refused: Sequence[Result] = ()
+) -> list[dict[str, Any]]:
+    """The results of a batch in the order of its request, each line once: what was done goes before
+    what is `refused` now, which goes before what was kept of that."""
+    kept = (one for outcome in outcomes for one in outcome.refused)
+    done = (one for outcome in outcomes for one in outcome.results)
+    results = {one.position: one for one in (*kept, *refused, *done)}
+    return [result.as_item() for _, result in sorted(results.items())]

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from taskflow.database import AWAY, BY_KEY
 from taskflow.errors import Refused, problem
+from taskflow.events import RefusedLine
 from taskflow.feed import FEED_CHANNEL
 from taskflow.settings import Settings
 
@@ -54,6 +55,7 @@ class _Result(Struct):
     position: int = 0
     event: int | None = None
     body: Raw = Raw(b"null")
+    refused: list[RefusedLine] = []
 
 
 class _Told(Struct):
@@ -116,13 +118,15 @@ class Result(Struct):
 
 
 class Outcome(Struct):
-    """What one command came to; `problem` is set when it was given up."""
+    """What one command came to; `problem` is set when it was given up. `refused`: the lines of its
+    batch that no command has, for they were refused before."""
 
     id: str
     fingerprint: str
     results: list[Result] = field(default_factory=list)
     problem: dict[str, Any] | None = None
     parts: int = 1
+    refused: list[Result] = field(default_factory=list)
 
 
 _TOLD = msgspec.json.Decoder(_Told)
@@ -145,14 +149,25 @@ def read_outcome(row: asyncpg.Record) -> Outcome:
         )
         for r in results
     ]
-    return Outcome(row["id"], row["fingerprint"], shown, parts=row["parts"])
+    refused = _read_refused(results)
+    return Outcome(row["id"], row["fingerprint"], shown, parts=row["parts"], refused=refused)
 
 
 def read_told(line: str) -> Outcome:
     """An outcome that came with its hint."""
     told = _TOLD.decode(line)
     results = [Result(one.status, one.position, one.body) for one in told.results]
-    return Outcome(told.id, told.fingerprint, results)
+    return Outcome(told.id, told.fingerprint, results, refused=_read_refused(told.results))
+
+
+def _read_refused(results: Sequence[_Result]) -> list[Result]:
+    """Not among the results: a gateway that does not know them adds its own to those, and would
+    show each twice."""
+    return [
+        Result(one.status, one.position, Raw(msgspec.json.encode(one.problem)))
+        for result in results
+        for one in result.refused
+    ]
 
 
 def name_parts(command_id: str, parts: int) -> list[str]:

@@ -7,18 +7,18 @@ from typing import Annotated, Literal
 
 import msgspec
 from fastapi import APIRouter, Request, Response
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from gateway.bodies import LARGEST, LARGEST_BATCH, read_bytes, read_json, too_large, write_json
 from gateway.commands import Intent, pending, read_intent, show_results, submit
 from gateway.context import Context, Ctx
 from gateway.identity import Identity, Who
-from gateway.outcomes import MOST_PARTS, Outcome, Result, name_parts
+from gateway.outcomes import MOST_PARTS, Result, name_parts
 from gateway.schemas import accepts
 from gateway.task_rows import find_streams
 from gateway.tasks import name_task
 from taskflow.errors import Refused, invalid, problem
-from taskflow.events import Operation, WriteTasks, encode
+from taskflow.events import Operation, RefusedLine, WriteTasks, encode
 from taskflow.read_task import read_task_id
 from taskflow.task import TaskInput
 
@@ -27,6 +27,9 @@ router = APIRouter(tags=["tasks"])
 MOST = MOST_PARTS
 PART_OPERATIONS = 250
 PART_BYTES = 200_000
+# Beside a part, and a thousand lines that say no more than this, it is an event's size.
+REFUSED_BYTES = 100_000
+WORDLESS = "Refused for its shape; send this line again to learn why."
 
 
 class BatchOperation(Struct, forbid_unknown_fields=True):
@@ -52,12 +55,11 @@ async def write_tasks(request: Request, who: Who, context: Ctx) -> Response:
     batch = read_json(body, _BATCH)
     intent = read_intent(request, who, body)
     operations, refused = read_operations(batch, intent)
-    parts = await plan_parts(context, who, intent, operations)
+    parts = await plan_parts(context, who, intent, operations, keep_refused(refused))
     outcomes = await submit(context, who, intent, parts) if parts else []
     if outcomes is None:
         return pending(context, who, intent.command_id, None)
-    results = show_results([*outcomes, Outcome("", "", refused)])
-    return write_json({"results": results})
+    return write_json({"results": show_results(outcomes, refused)})
 
 
 def read_operations(batch: Batch, intent: Intent) -> tuple[list[Operation], list[Result]]:
@@ -78,6 +80,20 @@ def read_operations(batch: Batch, intent: Intent) -> tuple[list[Operation], list
     return operations, refused
 
 
+def keep_refused(refused: Sequence[Result]) -> list[RefusedLine]:
+    """The refused lines as they travel with a part. What they say may quote a person at any length:
+    once it has filled its room, the others only say that they were refused."""
+    room = REFUSED_BYTES
+    lines: list[RefusedLine] = []
+    for one in refused:
+        told = msgspec.json.decode(one.body)
+        room -= len(bytes(one.body))
+        if room < 0:
+            told = problem(Refused(told["code"], WORDLESS, status=one.status))
+        lines.append(RefusedLine(position=one.position, status=one.status, problem=told))
+    return lines
+
+
 def _read_task(line: BatchOperation) -> TaskInput | None:
     if line.op not in ("create", "update"):
         if line.task is not UNSET:
@@ -95,9 +111,14 @@ def _read_task(line: BatchOperation) -> TaskInput | None:
 
 
 async def plan_parts(
-    context: Context, who: Identity, intent: Intent, operations: Sequence[Operation]
+    context: Context,
+    who: Identity,
+    intent: Intent,
+    operations: Sequence[Operation],
+    refused: list[RefusedLine],
 ) -> list[tuple[str, WriteTasks]]:
-    """The commands of a batch. A task that the batch creates goes with its creation."""
+    """The commands of a batch. A task that the batch creates goes with its creation, what is not to
+    be done with the first part."""
     created = {one.task_id for one in operations if one.op == "create"}
     others = sorted({one.task_id for one in operations} - created)
     streams = await find_streams(context, who.user_id, others) if others else {}
@@ -107,10 +128,9 @@ async def plan_parts(
         groups.setdefault(stream, []).append(one)
     chunks = [*_cut(groups.pop("", [])), *groups.items()]
     names = name_parts(intent.command_id, len(chunks))
-    return [
-        (name, make_part(who, intent, stream, chunk, len(chunks)))
-        for name, (stream, chunk) in zip(names, chunks, strict=True)
-    ]
+    parts = [make_part(who, intent, *chunk, len(chunks)) for chunk in chunks]
+    parts[:1] = [structs.replace(one, refused=refused) for one in parts[:1]]
+    return list(zip(names, parts, strict=True))
 
 
 def make_part(

@@ -210,11 +210,21 @@ class Operation(Struct, frozen=True, kw_only=True):
     imported: Imported | None = None
 
 
+class RefusedLine(Struct, frozen=True, kw_only=True):
+    """A line of a batch that was refused before it could be an operation, with its problem."""
+
+    position: int
+    status: int
+    problem: dict[str, Any]
+
+
 class WriteTasks(Command, frozen=True, kw_only=True):
-    """A part of a batch: operations that are done in order, each failing alone."""
+    """A part of a batch: operations that are done in order, each failing alone. The first part
+    brings the lines that were `refused` before, so that the outcome tells of each line."""
 
     type = "taskflow.task.write-batch.v1"
     operations: list[Operation]
+    refused: list[RefusedLine] = []
 
 
 # --- facts: something happened -----------------------------------------------------------------

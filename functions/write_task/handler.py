@@ -25,6 +25,7 @@ from taskflow.events import (
     ImportTask,
     Notice,
     Operation,
+    RefusedLine,
     ReopenTask,
     TaskCommand,
     TaskFact,
@@ -42,12 +43,14 @@ LARGEST_HINT = 4_000
 
 class Result(Struct, omit_defaults=True):
     """What one command, or one operation of a batch, came to. A task is shown by the index of the
-    event that holds it or, told to a gateway, as the body itself."""
+    event that holds it or, told to a gateway, as the body itself. `refused`: beside the first of a
+    batch, the lines that never were operations."""
 
     status: int
     position: int = 0
     event: int | None = None
     body: Any = None
+    refused: list[RefusedLine] = []
 
 
 class Told(Struct):
@@ -128,6 +131,8 @@ def settle(command: Event[Command], state: State, effects: Effects, now: datetim
         replanned += decision.replanned
         effects.series |= {series.id: series for series in decision.series}
         results.append(result)
+    if isinstance(command.data, WriteTasks) and results:
+        results[0].refused = command.data.refused
     emitted = derive_events(command, facts, source=SOURCE)
     if facts or replanned:
         emitted += follow_facts(command, facts, state, effects, replanned)

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 
 from functions.keep_dead_letter.main import main as keep_dead_letter
 from functions.write_task.main import main as write_task
@@ -141,6 +142,90 @@ async def test_the_request_that_waits_learns_which_of_its_lines_failed(
     assert [one["status"] for one in results] == [500, 200, 200, 500]
     assert results[0]["problem"] == results[3]["problem"]
     assert results[0]["problem"]["operations"] == [0, 3]
+
+
+# Lines that the gateway itself refuses, with those that it sends between them.
+SHAPELESS = [
+    {"op": "cancel", "id": "nonsense"},
+    {"op": "create", "task": {"title": "one"}},
+    {"op": "create", "task": {"title": "two", "colour": "red"}},
+    {"op": "create", "task": {"title": ""}},
+    {"op": "update", "id": "0190b6c8-0000-7000-8000-000000000000", "task": {"title": "none"}},
+    {"op": "create"},
+]
+STATUSES = [422, 201, 422, 422, 404, 422]
+
+
+def list_statuses(body: dict[str, Any]) -> list[int]:
+    return [one["status"] for one in body["results"]]
+
+
+async def test_each_line_has_its_result_whichever_way_it_is_learnt(
+    paris: Client, live_log: LiveLog
+) -> None:
+    """The place of the outcome, the same request once more, and a request that waits."""
+    batch, headers = {"operations": SHAPELESS}, {"Idempotency-Key": "k", "Prefer": "respond-async"}
+    sent = await paris.post("/v1/tasks/batch", json=batch, headers=headers)
+    assert sent.status_code == 202, sent.text
+    await live_log.idle()
+    shown = (await paris.get(sent.headers["location"])).json()
+    again = await paris.post("/v1/tasks/batch", json=batch, headers=headers)
+    direct = await paris.post("/v1/tasks/batch", json=batch)
+    assert (again.status_code, direct.status_code, shown["http_status"]) == (200, 200, 200)
+    for body in (shown["body"], again.json(), direct.json()):
+        assert list_statuses(body) == STATUSES
+        assert body["results"][0]["problem"]["errors"][0]["field"] == "id"
+        assert body["results"][2]["problem"]["errors"][0]["field"] == "colour"
+    assert shown["body"] == again.json()
+
+
+async def test_an_older_function_loses_no_line_for_who_waits(
+    paris: Client, live_log: LiveLog, functions: dict[str, Worker]
+) -> None:
+    """It leaves out what it does not know; whoever asks for the outcome later sees what it did."""
+    live_log.running.clear()
+    batch, headers = {"operations": SHAPELESS}, {"Idempotency-Key": "k", "Prefer": "wait=30"}
+    waiting = asyncio.create_task(paris.post("/v1/tasks/batch", json=batch, headers=headers))
+    while not (sent := [one for one in live_log.events if hasattr(one.data, "operations")]):
+        await asyncio.sleep(0.01)
+    assert [len(one.data.refused) for one in sent] == [3, 0]
+    old = [structs.replace(one, data=structs.replace(one.data, refused=[])) for one in sent]
+    await carry_out(functions, *old)
+    assert list_statuses((await waiting).json()) == STATUSES
+    again = await paris.post("/v1/tasks/batch", json=batch, headers=headers)
+    assert again.json() == waiting.result().json()
+
+
+async def test_lines_of_many_words_leave_the_command_its_size(
+    paris: Client, live_log: LiveLog
+) -> None:
+    """All are told of; the last of them in fewer words than the direct answer has."""
+    live_log.running.clear()
+    lines: list[dict[str, Any]] = [{"op": "create", "task": {"x" * 900: n}} for n in range(996)]
+    lines += [{"op": "create", "task": {"title": "big", "notes": "x" * 60_000}}] * 3
+    batch, headers = {"operations": [*lines, SHAPELESS[0]]}, {"Prefer": "respond-async"}
+    sent = await paris.post("/v1/tasks/batch", json=batch, headers=headers)
+    assert sent.status_code == 202, sent.text
+    (command,) = [one for one in live_log.events if hasattr(one.data, "operations")]
+    assert len(encode(command)) < 512 * 1024
+    live_log.running.set()
+    await live_log.idle()
+    results = (await paris.get(sent.headers["location"])).json()["body"]["results"]
+    assert [one["status"] for one in results] == [422] * 996 + [201] * 3 + [422]
+    assert results[0]["problem"]["errors"] and not results[995]["problem"]["errors"]
+    assert "send this line again" in results[995]["problem"]["detail"]
+
+
+async def test_a_batch_of_refused_lines_alone_is_answered_at_once(
+    paris: Client, live_log: LiveLog
+) -> None:
+    headers = {"Idempotency-Key": "k", "Prefer": "respond-async"}
+    lines = {"operations": [SHAPELESS[0], SHAPELESS[2]]}
+    answers = [await paris.post("/v1/tasks/batch", json=lines, headers=headers) for _ in "12"]
+    assert [(one.status_code, list_statuses(one.json())) for one in answers] == [
+        (200, [422] * 2)
+    ] * 2
+    assert [one for one in live_log.events if one.data.topic == "task-commands"] == []
 
 
 async def test_a_record_that_lies_about_its_batch_is_a_dead_command_all_the_same(

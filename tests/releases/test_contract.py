@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from functions.__main__ import find_functions
-from taskflow.events import TYPES, AccountFact, Command, concrete
+from functions.write_task.handler import Result
+from taskflow.events import TYPES, AccountFact, Command, RefusedLine, concrete, encode
 from tests.releases.contract import Schema, list_refusals, list_removed
 from tests.releases.release import ROOT, Release, ask_git, read_name
 
 SAMPLES = Path(__file__).with_name("samples.py")
+OUTCOMES = Path(__file__).with_name("outcomes.py")
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +206,17 @@ def test_the_last_release_reads_what_todays_functions_write(
             assert written["type"] in free, read
         else:
             assert list(find_differences(written, read["event"])) == [], written
+
+
+def test_the_last_gateway_reads_todays_outcomes(last: Release, today: Release) -> None:
+    """It adds the lines that it refused to those of a batch: what it does not know, it must not
+    take for one of them."""
+    problem = {"status": 422, "code": "invalid"}
+    lines = [RefusedLine(position=0, status=422, problem=problem)]
+    outcome = encode([Result(201, 1, body={"version": 1}, refused=lines), Result(404, 2)])
+    known = {"results": [[1, 201], [2, 404]]}
+    assert json.loads(last.run(OUTCOMES, given=outcome)) == {**known, "refused": None}
+    assert json.loads(today.run(OUTCOMES, given=outcome)) == {**known, "refused": [[0, 422]]}
 
 
 def test_the_last_release_is_the_newest_tag_behind_us(last: Release) -> None:

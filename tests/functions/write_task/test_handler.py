@@ -19,6 +19,7 @@ from taskflow.events import (
     DeleteTask,
     Event,
     Operation,
+    RefusedLine,
     ReopenTask,
     SkipOccurrence,
     SnoozeTask,
@@ -389,6 +390,21 @@ async def test_a_batch_is_done_in_order_and_each_line_fails_alone(
         "TaskDeleted",
     ]
     assert await owner.fetchval("SELECT deleted_at IS NOT NULL FROM tasks") is True
+
+
+async def test_the_outcome_of_a_batch_keeps_the_lines_that_were_refused_before(
+    open_worker: OpenWorker, owner: Owner, user_id: str
+) -> None:
+    """Beside the first of its results, where a gateway that does not know them sees none twice."""
+    worker = open_worker(main)
+    lines = [{"op": "create", "task_id": str(uuid4()), "task": make_input(title=t)} for t in "ab"]
+    command = batch(user_id, *lines)
+    refused = [RefusedLine(position=7, status=422, problem={"code": "invalid", "detail": "no"})]
+    command = structs.replace(command, data=structs.replace(command.data, refused=refused))
+    assert await deliver(worker, command, command) == "SS"
+    first, second = await results(owner, command)
+    assert first["refused"] == msgspec.to_builtins(refused) and "refused" not in second
+    assert (first["status"], second["status"]) == (201, 201)
 
 
 # --- timers and reminders ----------------------------------------------------------------------
