@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from local import admin, dead_letters, secret_files, session, tasks
+from local import admin, dead_letters, secret_files, session, tasks, transfer
 from taskflow.errors import InvalidSetting
 from taskflow.settings import read_settings
 
@@ -17,6 +17,8 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(admin.app, name="admin")
 app.add_typer(admin.audit_app, name="audit")
 app.add_typer(secret_files.app, name="secret")
+app.command("export")(transfer.export_account)
+app.command("import")(transfer.import_account)
 app.command("replay")(admin.replay_events)
 app.command("after-restore")(admin.recover_after_restore)
 

@@ -1,12 +1,17 @@
 """The command line's own log-in: one HTTP client with the token that `taskflow login` kept."""
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from taskflow.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
 
 
 def session_file(settings: Settings) -> Path:
@@ -49,23 +54,38 @@ def say(message: str) -> int:
     return 1
 
 
-def call(
-    settings: Settings, method: str, path: str, body: Any = None, *, token: str | None = ""
-) -> Any:
-    """The JSON answer of the gateway; a problem ends the command with its detail."""
+@contextmanager
+def ask(
+    settings: Settings,
+    method: str,
+    path: str,
+    *,
+    token: str | None = "",
+    timeout: float = 30,
+    headers: Mapping[str, str] | None = None,
+    **given: Any,
+) -> Iterator["httpx.Response"]:
+    """The answer of the gateway as it arrives; a problem ends the command with its detail."""
     # Loaded here: `taskflow up` must not carry it.
     import httpx
 
     token = read_token(settings) if token == "" else token
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    whole = {**(headers or {}), **({"Authorization": f"Bearer {token}"} if token else {})}
+    where = base_url(settings)
     try:
-        answer = httpx.request(
-            method, base_url(settings) + path, json=body, headers=headers, timeout=30
-        )
+        with httpx.stream(method, where + path, headers=whole, timeout=timeout, **given) as answer:
+            if answer.status_code >= 400:
+                problem = json.loads(answer.read())
+                raise typer.Exit(say(f"{problem['code']}: {problem['detail']}"))
+            yield answer
     except httpx.TransportError as error:
-        where = base_url(settings)
         raise typer.Exit(say(f"{where} does not answer ({error}): taskflow up")) from None
-    if answer.status_code >= 400:
-        problem = answer.json()
-        raise typer.Exit(say(f"{problem['code']}: {problem['detail']}"))
-    return answer.json() if answer.content else None
+
+
+def call(
+    settings: Settings, method: str, path: str, body: Any = None, *, token: str | None = ""
+) -> Any:
+    """The JSON answer of the gateway; a problem ends the command with its detail."""
+    with ask(settings, method, path, token=token, json=body) as answer:
+        content = answer.read()
+    return json.loads(content) if content else None
