@@ -58,6 +58,9 @@ class _SingleAnswer(Struct):
     status: str = ""
 
 
+# Levels of a body, and frames of whoever reads it.
+AROUND = (b"[" * 64, b"]" * 64)
+
 _encode = msgspec.json.Encoder().encode
 _ANY = msgspec.json.Decoder(Raw)
 _BULK_ANSWER = msgspec.json.Decoder(_BulkAnswer)
@@ -65,9 +68,12 @@ _SINGLE_ANSWER = msgspec.json.Decoder(_SingleAnswer)
 
 
 def is_json(value: bytes) -> bool:
+    """Whether it can stand in a body: it is JSON, and leaves its reader room for the rest of it,
+    for what is nested deeper than that would take all other events of the body with it."""
     try:
         _ANY.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        _ANY.decode(AROUND[0] + value + AROUND[1])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
 

@@ -32,6 +32,16 @@ def test_what_is_no_json_never_breaks_a_bulk_request(value: bytes | None) -> Non
     assert entries[1].envelope is not None and entries[1].body == EVENT
 
 
+def test_what_is_nested_too_deep_never_breaks_a_bulk_request() -> None:
+    """At no depth: not where it is too much for a reader alone, nor where only with the body."""
+    for depth in (1, 500, *range(850, 1_000), 99_999):
+        deep = b"[" * depth + b"]" * depth
+        request = write_bulk("taskflow", "notes", [record(deep), record(EVENT, offset=1)])
+        entries = read_delivery(dict(request.headers), request.body).entries
+        assert [one.envelope is not None for one in entries] == [False, True], depth
+        assert write_single("taskflow", "notes", record(b'{"a":' + deep + b"}")) or depth > 850
+
+
 def test_a_single_event_says_where_it_came_from() -> None:
     request = write_single("taskflow", "notes", record(EVENT, offset=7, key="ключ".encode()))
     assert request is not None
