@@ -58,8 +58,9 @@ class _SingleAnswer(Struct):
     status: str = ""
 
 
-# Levels of a body, and frames of whoever reads it.
+# Levels of a body, and frames of whoever reads it; fewer brackets than FLAT are no depth.
 AROUND = (b"[" * 64, b"]" * 64)
+FLAT = 256
 
 _encode = msgspec.json.Encoder().encode
 _ANY = msgspec.json.Decoder(Raw)
@@ -72,7 +73,8 @@ def is_json(value: bytes) -> bool:
     for what is nested deeper than that would take all other events of the body with it."""
     try:
         _ANY.decode(value)
-        _ANY.decode(AROUND[0] + value + AROUND[1])
+        if value.count(b"[") + value.count(b"{") > FLAT:
+            _ANY.decode(AROUND[0] + value + AROUND[1])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
