@@ -9,8 +9,10 @@ import pytest
 from fastapi import FastAPI
 
 from gateway.app import create_app
+from gateway.identity import Passwords
 from taskflow.settings import Settings
 from tests.functions.send_reminder.world import Endpoint, Postbox, serve_endpoint, serve_postbox
+from tests.gateway.account_app import CHEAP
 from tests.gateway.log import LiveLog
 from tests.gateway.platform import Platform
 
@@ -31,6 +33,7 @@ async def live_log(settings: Settings) -> LiveLog:
 async def app(gateway_settings: Settings, live_log: LiveLog) -> AsyncIterator[FastAPI]:
     application = create_app(gateway_settings, live_log)
     async with application.router.lifespan_context(application):
+        application.state.context.accounts.passwords = Passwords(CHEAP)
         yield application
 
 
