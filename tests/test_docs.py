@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_readme import ROOT, run
+from tests.test_readme import ROOT, exists
 
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 
@@ -49,12 +49,12 @@ def test_every_command_in_the_documentation_exists() -> None:
         said = set(re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE))
         assert said <= set(targets), page
     words = {
-        tuple(found.split())
+        found
         for page in PAGES
         for found in re.findall(r"bin/taskflow ([a-z-]+(?: [a-z]+)?)", page.read_text())
     }
     for command in sorted(words):
-        assert "Usage" in run("local", *command, "--help"), command
+        assert exists(command), command
 
 
 def test_the_example_of_a_new_function_is_one(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import msgspec
+from typer.testing import CliRunner
 
+from local.cli import app
 from taskflow.settings import Settings, name_variable
 
 ROOT = Path(__file__).parent.parent
@@ -24,13 +26,24 @@ def run(*arguments: str) -> str:
     ).stdout
 
 
+def exists(command: str) -> bool:
+    """Whether the command line has it; asked in this process, for each other takes a second."""
+    told = CliRunner().invoke(app, [*command.split(), "--help"])
+    return told.exit_code == 0 and "Usage" in told.output
+
+
+def test_a_command_that_is_none_does_not_exist() -> None:
+    assert "Usage" in run("local", "tasks", "add", "--help") and exists("tasks add")
+    assert not exists("tasks forget") and not exists("forget")
+
+
 def test_the_map_is_what_the_functions_say() -> None:
     assert run("functions").rstrip() in README
 
 
 def test_every_command_of_the_readme_exists() -> None:
     for words in re.findall(r"^bin/taskflow ([a-z-]+(?: [a-z]+)?)", README, re.MULTILINE):
-        assert "Usage" in run("local", *words.split(), "--help"), words
+        assert exists(words), words
 
 
 def test_every_target_of_the_readme_exists() -> None:

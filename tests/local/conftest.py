@@ -1,27 +1,15 @@
-"""One real Kafka for all tests of this folder, and a home for functions on it."""
+"""A home for functions, on the real Kafka of the session."""
 
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from local.kafka import Kafka, start_kafka
+from local.kafka import Kafka
 from taskflow.settings import Settings
 from tests.local.home import Home
-
-
-@pytest.fixture(scope="session")
-async def kafka() -> AsyncIterator[Kafka]:
-    folder = Path(tempfile.mkdtemp(prefix="taskflow-test-"))
-    running = await start_kafka(folder, print)
-    yield running
-    await running.stop()
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

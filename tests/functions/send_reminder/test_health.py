@@ -42,8 +42,8 @@ async def exhaust(world: World) -> None:
     """Fires everything that comes of a webhook's reminder, until nothing more does."""
     sender = world.start_sender()
     await deliver(sender, await world.fire(REMIND_AT))
-    while timers := await world.timers():
-        await deliver(sender, await world.fire(timers[0]))
+    while await world.timers():
+        await deliver(sender, await world.fire_next())
 
 
 async def test_an_endpoint_that_failed_for_a_day_is_switched_off_with_a_notice(
@@ -170,8 +170,8 @@ async def test_what_only_stands_behind_slow_ones_comes_back_by_a_timer(
     endpoint.answers.set()
     while any(one["state"] == "due" for one in await world.deliveries()):
         await asyncio.sleep(0.02)
-    while timers := await world.timers():
-        await deliver(sender, await world.fire(timers[0]))
+    while await world.timers():
+        await deliver(sender, await world.fire_next())
     assert {(one["state"], one["attempts"]) for one in await world.deliveries()} == {("sent", 1)}
     assert len(endpoint.requests) == 10
 
@@ -206,8 +206,8 @@ async def test_a_way_out_that_fails_pauses_and_nothing_is_lost(
     assert len(postbox.taken) == 20
 
     endpoint.status = "204 No Content"
-    while timers := await world.timers():
-        await deliver(sender, await world.fire(timers[0]))
+    while await world.timers():
+        await deliver(sender, await world.fire_next())
     assert {one["state"] for one in await world.deliveries()} == {"sent"}
     assert len(endpoint.requests) == 20 + len(tried)
 

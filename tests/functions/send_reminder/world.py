@@ -17,6 +17,7 @@ import asyncpg
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from msgspec import structs
 
+from functions.fire_timer.handler import AHEAD
 from functions.fire_timer.main import main as fire_timer
 from functions.send_reminder.main import main as send_reminder
 from functions.write_task.main import main as write_task
@@ -158,6 +159,14 @@ class World:
         """Moves the clock and fires what is due; the reminder events that came of it."""
         self.clock.now = at
         return await self.run(fire_timer, new_event(Tick(), id="tick", source="clock", time=at))
+
+    async def fire_next(self) -> list[Event[ReminderFact]]:
+        """Fires the next timer, at the instant of the last of those that follow it so closely that
+        the clock would wait for each."""
+        at, *later = await self.timers()
+        for due_at in later:
+            at = due_at if due_at - at <= AHEAD else at
+        return await self.fire(at)
 
     async def deliveries(self) -> list[dict[str, Any]]:
         return [dict(row) for row in await self.owner.fetch(DELIVERIES)]
