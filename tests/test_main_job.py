@@ -228,7 +228,9 @@ async def test_an_outage_of_the_database_poisons_nothing(run: Run) -> None:
 
     await write(0)
     writing = [asyncio.create_task(write(number)) for number in range(1, 21)]
-    for server in run.processes("bin/postgres"):
+    servers = run.processes("bin/postgres")
+    assert servers
+    for server in servers:
         with suppress(psutil.Error):
             server.kill()
     await asyncio.gather(*writing)
