@@ -22,7 +22,8 @@ $(PAGE): .venv/ready $(PAGE_SOURCES)
 	@web/build/page.sh
 
 test: .venv/ready ## all tests, on real PostgreSQL and Kafka
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -rs --ignore=tests/platform --ignore=tests/infra --ignore=$(ROLLOUT)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rs \
+		--ignore=tests/platform --ignore=tests/infra --ignore=$(ROLLOUT)
 
 test-platform: .venv/ready ## the last release and this one side by side; real Dapr and KEDA, where they are
 	@$(BIN)/python -m pytest -rs tests/platform $(ROLLOUT)

@@ -120,7 +120,7 @@ def to_protobuf(tree: Any) -> Any:
 def collecting() -> Iterator[Collector]:
     """A collector that runs."""
     with Collector() as collector:
-        serving = threading.Thread(target=collector.serve_forever, daemon=True)
+        serving = threading.Thread(target=collector.serve_forever, args=(0.02,), daemon=True)
         serving.start()
         try:
             yield collector

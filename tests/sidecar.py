@@ -145,7 +145,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if status != 204:
             self.send_header("content-length", str(len(body)))
-        with suppress(BrokenPipeError):  # who asked has given up
+        with suppress(ConnectionError):  # who asked has given up
             self.end_headers()
             self.wfile.write(body)
 
