@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest"
-import type { Task } from "@/api/shapes"
+import type { Change, Task } from "@/api/shapes"
 import { KnownTasks } from "./known"
 
 const task = (version: number, title = "t") => ({ id: "t", title, version }) as Task
+
+const told = (one: Task): Change => ({ cursor: "c", type: "updated", task_id: "t", task: one })
+const deleted: Change = { cursor: "c", type: "deleted", task_id: "t", task: null }
 
 describe("known tasks", () => {
   it("tells once of a change that both its write and the stream tell of", () => {
@@ -24,6 +27,27 @@ describe("known tasks", () => {
     expect([...known.touchedSince(asked)]).toEqual([])
     known.put([task(2)])
     expect([...known.touchedSince(asked)]).toEqual(["t"])
+  })
+  it("shows a task again that comes back after its deletion, and nothing from before it", () => {
+    const known = new KnownTasks()
+    known.put([task(1)])
+    known.follow([told(task(2)), deleted, told(task(2))])
+    known.learn([task(2)])
+    known.put([task(3)])
+    expect(known.find("t")).toBeNull()
+    known.remove(["t"])
+    const asked = known.clock
+    known.follow([told(task(4))])
+    expect(known.find("t")?.version).toBe(4)
+    expect([...known.touchedSince(asked)]).toEqual(["t"])
+  })
+  it("takes it from the stream alone that a task came back which it had never seen", () => {
+    const known = new KnownTasks()
+    known.follow([deleted])
+    known.learn([task(9)])
+    expect(known.find("t")).toBeNull()
+    known.follow([told(task(9))])
+    expect(known.find("t")?.version).toBe(9)
   })
   it("keeps a version as the object that it is known by, so that its row is not drawn again", () => {
     const known = new KnownTasks()

@@ -3,6 +3,7 @@ import type { Change, Task } from "@/api/shapes"
 
 export class KnownTasks {
   private readonly tasks = new Map<string, Task>()
+  /** The version of each deletion; one of a task that was not known is behind all that is told but by the stream. */
   private readonly gone = new Map<string, number>()
   private readonly changed = new Map<string, number>()
   private readonly told = new Map<string, number>()
@@ -30,30 +31,42 @@ export class KnownTasks {
 
   private isNewer(task: Task): boolean {
     const known = this.tasks.get(task.id)
-    return !this.gone.has(task.id) && (!known || known.version <= task.version)
+    return task.version > (this.gone.get(task.id) ?? 0) && (!known || known.version <= task.version)
   }
 
   /** What a write or the live stream told; both tell of the same change, which is news once. */
   put(tasks: readonly Task[]): void {
-    const newer = tasks.filter((task) => this.isNewer(task) && this.told.get(task.id) !== task.version)
-    for (const task of newer) {
-      this.keep(task)
-      this.told.set(task.id, task.version)
-    }
-    if (newer.length > 0) this.touch(newer.map((task) => task.id))
+    const news = tasks.filter((task) => this.hear(task))
+    if (news.length > 0) this.touch(news.map((task) => task.id))
+  }
+
+  private hear(task: Task): boolean {
+    if (!this.isNewer(task) || this.told.get(task.id) === task.version) return false
+    this.keep(task)
+    this.told.set(task.id, task.version)
+    return true
   }
 
   remove(ids: readonly string[]): void {
-    for (const id of ids) {
-      this.gone.set(id, ++this.clock)
-      this.tasks.delete(id)
-    }
+    for (const id of ids) this.drop(id)
     if (ids.length > 0) this.touch(ids)
   }
 
+  private drop(id: string): void {
+    const known = this.tasks.get(id)
+    this.gone.set(id, known ? known.version + 1 : (this.gone.get(id) ?? Infinity))
+    this.tasks.delete(id)
+  }
+
+  /** The stream tells in order: a task of which it tells after its deletion has come back. */
   follow(items: readonly Change[]): void {
-    this.remove(items.filter((item) => !item.task).map((item) => item.task_id))
-    this.put(items.flatMap((item) => (item.task ? [item.task] : [])))
+    const news = items.filter((item) => (item.task ? this.hearBack(item.task) : (this.drop(item.task_id), true)))
+    if (news.length > 0) this.touch(news.map((item) => item.task_id))
+  }
+
+  private hearBack(task: Task): boolean {
+    if (this.gone.get(task.id) === Infinity) this.gone.delete(task.id)
+    return this.hear(task)
   }
 
   /** Says that something about these tasks is different on screen. */
