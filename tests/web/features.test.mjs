@@ -1,5 +1,6 @@
 /** The stories of what surrounds tasks: views, expressions, reminders and their channels, tags, people. */
 import assert from "node:assert/strict"
+import { readFileSync } from "node:fs"
 import { BASE, PASSWORD, add, live, logIn, row, settled, story, until } from "./browser.mjs"
 
 const at = (path) => new URL(path, BASE).href
@@ -322,6 +323,84 @@ story("an admin finds a person, gives a right, and takes it back", async (page, 
   await page.goto(at("/users"))
   await page.getByText("This needs the role of an admin.").waitFor()
 })
+
+// --- what a person takes along ---------------------------------------------------------------------
+
+story("everything is taken along as a file and brought back; what cannot be is named", async (page, world) => {
+  const ask = await world.device()
+  const titles = ["water the plants", "feed the cat", "call Ada"]
+  await ask("POST", "/v1/tasks/batch", { operations: titles.map((title) => ({ op: "create", task: { title } })) })
+  await page.goto(at("/settings"))
+  const calendar = await save(page, "Export tasks as a calendar")
+  assert.equal(calendar.name, "taskflow.ics")
+  for (const title of titles) assert.match(calendar.text, new RegExp(`^SUMMARY:${title}\\r$`, "m"))
+  const { name, text } = await save(page, "Export everything")
+  assert.equal(name, "taskflow.json")
+  const document = JSON.parse(text)
+  assert.equal(document.account.email, world.email)
+  assert.deepEqual(document.tasks.map((task) => task.title).sort(), [...titles].sort())
+
+  const lost = document.tasks.find((task) => task.title === "feed the cat")
+  await ask("DELETE", `/v1/tasks/${lost.id}`)
+  await page.goto(at("/?view=all"))
+  await row(page, "call Ada").waitFor()
+  assert.equal(await row(page, "feed the cat").count(), 0)
+  const other = await world.open(page.context())
+  await other.goto(at("/settings"))
+  const empty = { ...lost, id: crypto.randomUUID(), title: "" }
+  await choose(other, "mine.json", JSON.stringify({ ...document, tasks: [...document.tasks, empty] }))
+  await other.getByRole("status").getByText("1 taken, 2 there already, 1 refused").waitFor()
+  await other.getByText(/^Left out: .*channels \(1\)/).waitFor()
+  await other.getByRole("listitem").filter({ hasText: /^Entry 4 title/ }).waitFor()
+  await row(page, "feed the cat").waitFor()
+
+  await choose(other, "mine.json", JSON.stringify({ ...document, tasks: Array.from({ length: 60 }, () => empty) }))
+  await other.getByRole("status").getByText("0 taken, 0 there already, 60 refused").waitFor()
+  assert.equal(await other.getByRole("listitem").filter({ hasText: /^Entry/ }).count(), 50)
+  await other.getByText("and 10 more").waitFor()
+
+  await choose(other, "mine.json", text.slice(0, -9))
+  await other.getByText(/The body is no JSON/).first().waitFor()
+  assert.equal(await other.getByRole("status").getByText(/taken/).count(), 0)
+})
+
+story("a calendar of another program is brought, however long it takes; one that is none, or too large, says so", async (page, world) => {
+  const ask = await world.device()
+  // The server does not wait for what it writes, as if that were very much.
+  await page.route("**/v1/me/import", (route) => route.continue({ headers: { ...route.request().headers(), prefer: "respond-async" } }))
+  const answers = []
+  page.on("response", (answer) => answer.url().endsWith("/v1/me/import") && answers.push(answer.status()))
+  await page.goto(at("/settings"))
+  const events = ["DTSTART;VALUE=DATE:20300301\r\nLOCATION:Oslo", "DTSTART;VALUE=DATE:20300302", "DTSTART;VALUE=DATE:20300303\r\nRRULE:FREQ=SECONDLY"]
+  const entries = events.map((lines, n) => `BEGIN:VEVENT\r\nUID:${n}@elsewhere\r\nSUMMARY:event ${n}\r\n${lines}\r\nEND:VEVENT\r\n`)
+  await choose(page, "holidays.ics", `BEGIN:VCALENDAR\r\n${entries.join("")}END:VCALENDAR\r\n`)
+  await page.getByRole("status").getByText("2 taken, 0 there already, 1 refused").waitFor()
+  assert.deepEqual(answers, [202, 200])
+  await page.getByRole("listitem").filter({ hasText: /^Entry 1 taken, but not its LOCATION/ }).waitFor()
+  await page.getByRole("listitem").filter({ hasText: /^Entry 3 / }).waitFor()
+  assert.deepEqual((await ask("GET", "/v1/tasks?sort=due_at")).items.map(({ title, due_on }) => [title, due_on]), [["event 0", "2030-03-01"], ["event 1", "2030-03-02"]])
+  const opened = page.waitForEvent("popup")
+  await page.getByRole("link", { name: "Entry 1" }).click()
+  await (await opened).getByRole("complementary", { name: "event 0" }).waitFor()
+
+  await choose(page, "holidays.ics", "no calendar at all")
+  await page.getByText(/^The body is no calendar: /).first().waitFor()
+  await choose(page, "holidays.ics", "x".repeat(1_100_000))
+  await page.getByText("The body exceeds 1024 KiB.").first().waitFor()
+})
+
+/** The file that a link of the settings gives. */
+async function save(page, link) {
+  const saving = page.waitForEvent("download")
+  await page.getByRole("link", { name: link }).click()
+  const download = await saving
+  return { name: download.suggestedFilename(), text: readFileSync(await download.path(), "utf8") }
+}
+
+async function choose(page, name, text) {
+  await page.getByLabel("Import a file").setInputFiles({ name, mimeType: "", buffer: Buffer.from(text) })
+  await page.getByRole("button", { name: "Import", exact: true }).click()
+}
 
 // --- by thumb ------------------------------------------------------------------------------------
 

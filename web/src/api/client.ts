@@ -3,6 +3,8 @@
 export type Answer<T> = { status: number; body: T; location: string | null }
 export type Ask = {
   body?: unknown
+  /** Sent as it is, as what it says it is. */
+  file?: Blob
   key?: string
   version?: number
   wait?: number
@@ -65,7 +67,7 @@ async function send(method: string, path: string, given: Ask): Promise<Response>
     return await fetch(path, {
       method,
       headers: headersOf(given),
-      body: given.body === undefined ? undefined : JSON.stringify(given.body),
+      body: given.body === undefined ? given.file : JSON.stringify(given.body),
       signal: given.signal,
       keepalive: given.keepalive,
       credentials: "same-origin",

@@ -138,6 +138,9 @@ export type DeadLetter = {
   kept_at: string
   value?: string
 }
+/** What became of one entry of a file that was brought. */
+export type ImportResult = { position: number; id: string | null; task_id?: string; status: number; problem?: { detail: string }; not_taken?: string[] }
+export type Imported = { taken: number; there: number; refused: number; left_out: Record<string, number>; results: ImportResult[] }
 export type FunctionState = {
   name: string
   replicas: number

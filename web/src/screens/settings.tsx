@@ -1,4 +1,4 @@
-/** What belongs to a person: profile, appearance, password, channels, tokens, and the way out. */
+/** What belongs to a person: profile, appearance, password, channels, tokens, their data, and the way out. */
 import { type FormEvent, useState } from "react"
 import { ask } from "@/api/client"
 import type { User } from "@/api/shapes"
@@ -12,6 +12,7 @@ import { ReminderChoices } from "@/parts/reminder-choices"
 import { Room } from "@/parts/room"
 import { Labelled, Section } from "@/parts/section"
 import { Tokens } from "@/parts/tokens"
+import { YourData } from "@/parts/your-data"
 import { ZoneField } from "@/parts/zone-field"
 
 export function Settings() {
@@ -25,6 +26,7 @@ export function Settings() {
         <Tokens />
         <Password />
         <Sessions />
+        <YourData />
         <Leave />
       </div>
     </Room>

@@ -135,6 +135,13 @@ export const de: Words = {
     tokens: "API-Schlüssel", tokensExplain: "Für Skripte. Ein Schlüssel wird einmal gezeigt, wenn er entsteht.", tokenName: "Wofür ist er?", read: "Lesen", write: "Schreiben", expires: "Läuft ab", never: "nie", addToken: "Schlüssel anlegen", revoke: "Widerrufen", once: "Kopiere ihn jetzt; er wird nicht noch einmal gezeigt.", copy: "Kopieren", copied: "Kopiert", days: (n) => `in ${n} Tagen`,
     leave: "Konto löschen", leaveExplain: "Meldet dich ab und beendet jeden Schlüssel und jede Erinnerung. Das lässt sich nicht zurücknehmen.", leaveSure: "Schreib deine E-Mail-Adresse, um das Konto zu löschen",
   },
+  data: {
+    title: "Deine Daten", explain: "Nimm alles mit, und bring es zurück, hierher oder in ein anderes Konto.", all: "Alles exportieren", calendar: "Aufgaben als Kalender exportieren",
+    file: "Datei importieren", fileExplain: "Ein Export (.json) oder ein Kalender (.ics). Was schon da ist, bleibt, wie es ist; nichts kommt doppelt.", send: "Importieren", sending: "Wird importiert",
+    told: (taken, there, refused) => `${taken.toLocaleString("de")} übernommen, ${there.toLocaleString("de")} schon da, ${refused.toLocaleString("de")} abgelehnt`, leftOut: (what) => `Ausgelassen: ${what}`,
+    kinds: { deleted_tasks: "gelöschte Aufgaben", views: "gespeicherte Ansichten", channels: "Kanäle", deliveries: "Zustellungen", reminder_answers: "Antworten auf Erinnerungen", api_tokens: "API-Schlüssel", sessions: "Sitzungen", audit: "Einträge des Protokolls" },
+    troubles: "Abgelehnt oder nicht ganz übernommen", entry: (n) => `Eintrag ${n.toLocaleString("de")}`, butNot: (what) => `übernommen, aber nicht: ${what}`, more: (n) => `und ${n.toLocaleString("de")} weitere`,
+  },
   audit: {
     title: "Protokoll", explain: "Jede Änderung, Anmeldung und Berechtigung, in einer Kette, die niemand unbemerkt ändert.", verify: "Kette prüfen", verifying: "Wird geprüft", ok: (n) => `Die Kette ist ganz: ${many(n, "Eintrag stimmt", "Einträge stimmen")}.`,
     unproved: "Bekannt ist kein Fehler, doch nicht alles ist bewiesen:",

@@ -135,6 +135,13 @@ export const en = {
     tokens: "API tokens", tokensExplain: "Keys for scripts. A token is shown once, when it is made.", tokenName: "What is it for?", read: "Read", write: "Write", expires: "Expires", never: "never", addToken: "Make a token", revoke: "Revoke", once: "Copy it now; it is not shown again.", copy: "Copy", copied: "Copied", days: (n: number) => `in ${n} days`,
     leave: "Delete account", leaveExplain: "Logs you out, ends every token and reminder. This cannot be undone.", leaveSure: "Type your e-mail address to delete the account",
   },
+  data: {
+    title: "Your data", explain: "Take everything along, and bring it back, here or into another account.", all: "Export everything", calendar: "Export tasks as a calendar",
+    file: "Import a file", fileExplain: "An export (.json) or a calendar (.ics). What is there already stays as it is, so nothing comes twice.", send: "Import", sending: "Importing",
+    told: (taken: number, there: number, refused: number) => `${taken.toLocaleString("en")} taken, ${there.toLocaleString("en")} there already, ${refused.toLocaleString("en")} refused`, leftOut: (what: string) => `Left out: ${what}`,
+    kinds: { deleted_tasks: "deleted tasks", views: "saved views", channels: "channels", deliveries: "deliveries", reminder_answers: "answers to reminders", api_tokens: "API tokens", sessions: "sessions", audit: "entries of the audit" } as Record<string, string>,
+    troubles: "Refused, or not taken whole", entry: (n: number) => `Entry ${n.toLocaleString("en")}`, butNot: (what: string) => `taken, but not its ${what}`, more: (n: number) => `and ${n.toLocaleString("en")} more`,
+  },
   audit: {
     title: "Audit", explain: "Every change, log-in and permission, in a chain that cannot be edited unseen.", verify: "Verify the chain", verifying: "Verifying", ok: (n: number) => `The chain is whole: ${many(n, "entry", "entries")} true.`,
     unproved: "Nothing is known to be wrong, but not all is proved:",
