@@ -373,7 +373,8 @@ story("a calendar of another program is brought, however long it takes; one that
   await page.goto(at("/settings"))
   const events = ["DTSTART;VALUE=DATE:20300301\r\nLOCATION:Oslo", "DTSTART;VALUE=DATE:20300302", "DTSTART;VALUE=DATE:20300303\r\nRRULE:FREQ=SECONDLY"]
   const entries = events.map((lines, n) => `BEGIN:VEVENT\r\nUID:${n}@elsewhere\r\nSUMMARY:event ${n}\r\n${lines}\r\nEND:VEVENT\r\n`)
-  await choose(page, "holidays.ics", `BEGIN:VCALENDAR\r\n${entries.join("")}END:VCALENDAR\r\n`)
+  const whole = `BEGIN:VCALENDAR\r\n${entries.join("")}END:VCALENDAR\r\n`
+  await choose(page, "holidays.ics", whole)
   await page.getByRole("status").getByText("2 taken, 0 there already, 1 refused").waitFor()
   assert.deepEqual(answers, [202, 200])
   await page.getByRole("listitem").filter({ hasText: /^Entry 1 taken, but not its LOCATION/ }).waitFor()
@@ -383,6 +384,17 @@ story("a calendar of another program is brought, however long it takes; one that
   await page.getByRole("link", { name: "Entry 1" }).click()
   await (await opened).getByRole("complementary", { name: "event 0" }).waitFor()
 
+  let sent = () => {}
+  const leaving = new Promise((go) => (sent = go))
+  await page.route("**/v1/me/import", async (route) => (await leaving, route.fallback()))
+  await choose(page, "holidays.ics", whole)
+  await page.getByRole("status").getByText("Importing").waitFor()
+  await page.getByRole("link", { name: "Today" }).click()
+  await page.getByRole("heading", { name: "Today", level: 1 }).waitFor()
+  sent()
+  await page.getByText("0 taken, 2 there already, 1 refused").first().waitFor()
+
+  await page.goto(at("/settings"))
   await choose(page, "holidays.ics", "no calendar at all")
   await page.getByText(/^The body is no calendar: /).first().waitFor()
   await choose(page, "holidays.ics", "x".repeat(1_100_000))

@@ -1,10 +1,11 @@
 /** What a person takes along, as files, and brings: what came of each entry is said. */
 import { Download } from "lucide-react"
-import { type FormEvent, useId, useState } from "react"
+import { type FormEvent, useEffect, useId, useRef, useState } from "react"
 import type { ImportResult, Imported } from "@/api/shapes"
 import { useAttempt } from "@/data/attempt"
 import { bring, sayLeftOut, troublesOf } from "@/data/bring"
 import { useWords } from "@/data/language"
+import { useNotices } from "@/data/notices"
 import { Labelled, Section } from "./section"
 
 const MOST_SHOWN = 50
@@ -25,16 +26,17 @@ export function YourData() {
 function Import() {
   const t = useWords()
   const attempt = useAttempt()
+  const [told, setTold] = useState<Imported>()
+  const show = useOutcome(setTold)
   const explain = useId()
   const [file, setFile] = useState<File>()
   const [sending, setSending] = useState(false)
-  const [told, setTold] = useState<Imported>()
   const submit = async (event: FormEvent) => {
     event.preventDefault()
     if (!file || sending) return
     setTold(undefined)
     setSending(true)
-    await attempt(async () => setTold(await bring(file)))
+    await attempt(async () => show(await bring(file)))
     setSending(false)
   }
   return (
@@ -48,6 +50,18 @@ function Import() {
       {told && <Troubles troubles={troublesOf(told)} />}
     </div>
   )
+}
+
+/** Shows it here; who went on meanwhile is told where they are. */
+function useOutcome(show: (told: Imported) => void): (told: Imported) => void {
+  const t = useWords()
+  const { tell } = useNotices()
+  const here = useRef(true)
+  useEffect(() => {
+    here.current = true
+    return () => void (here.current = false)
+  }, [])
+  return (told) => (here.current ? show(told) : tell({ text: t.data.told(told.taken, told.there, told.refused) }))
 }
 
 function Told({ told }: { told: Imported }) {
