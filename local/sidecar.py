@@ -26,9 +26,11 @@ REQUEST_BYTES = 3 << 20
 # Where a process takes several at once, it decides one while the database writes another: parts of
 # this size keep both at work.
 PART_BYTES = 256 << 10
-# While a person waits for another function, one that nobody waits for works a tenth of the time,
-# with no more than this between two requests: what comes meanwhile goes together.
-WORK, LONGEST_PACE = 1 / 10, 1.0
+# While a person waits for another function, one that nobody waits for works such a part of its
+# time, with so many seconds between two requests at most: what comes meanwhile goes together. It
+# rests longer where a request carries more than one client alone can cause: the machine is full.
+MANY_RECORDS = 60
+FEW, MANY = (1 / 3, 0.5), (1 / 10, 1.0)
 
 log = logging.getLogger("taskflow.local")
 
@@ -63,7 +65,7 @@ class Sidecar:
         self._backlogs = make_backlogs(function, manifests)
         self._awaited = awaited
         self._is_awaited = manifests.nice(function) == 0
-        self._took = 0.0
+        self._took, self._carried = 0.0, 0
         gather = min((one.gather for one in function.subscriptions), default=0.0)
         self._inlet = Inlet(
             bootstrap,
@@ -131,7 +133,7 @@ class Sidecar:
 
     def _choose_pace(self, gather: float) -> float:
         yields = self._awaited.requests > 0 and not self._is_awaited
-        return choose_pace(gather, self._took, yields=yields)
+        return choose_pace(gather, self._took, self._carried, yields=yields)
 
     async def _deliver(
         self, replica: Replica, subscription: Subscription, taken: Sequence[Backlog], size: int
@@ -144,7 +146,7 @@ class Sidecar:
         finally:
             replica.end(size)
             self._awaited.requests -= self._is_awaited
-        self._took = time.monotonic() - begun
+        self._took, self._carried = time.monotonic() - begun, len(records)
         outcomes = await self._set_aside(subscription, records, outcomes)
         self._settle(taken, outcomes)
         self.in_flight -= 1
@@ -250,8 +252,10 @@ def choose_pause(retry: Retry, attempts: int) -> float:
     return min(growing, retry.ceiling) * random.uniform(0.5, 1.5)
 
 
-def choose_pace(gather: float, took: float, *, yields: bool) -> float:
-    """Seconds from one request of many records, or one fetch, to the next; the last took `took`."""
+def choose_pace(gather: float, took: float, carried: int, *, yields: bool) -> float:
+    """Seconds from one request of many records, or one fetch, to the next; the last took `took`
+    for the `carried` records in it."""
     if not yields or not gather:
         return gather
-    return max(gather, min(took / WORK, LONGEST_PACE))
+    share, longest = MANY if carried >= MANY_RECORDS else FEW
+    return max(gather, min(took / share, longest))

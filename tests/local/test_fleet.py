@@ -213,19 +213,21 @@ async def test_what_follows_the_first_record_gathers_for_a_while(home: Home) -> 
 
 
 @pytest.mark.parametrize(
-    ("gather", "took", "yields", "pace"),
+    ("gather", "took", "carried", "yields", "pace"),
     [
-        (0.01, 0.2, False, 0.01),  # nobody waits for anything: no longer than its manifest says
-        (0.01, 0.001, True, 0.01),
-        (0.01, 0.01, True, 0.1),  # a tenth of the time at most
-        (0.01, 2.0, True, 1.0),
-        (0.0, 0.2, True, 0.0),  # one record at a time: nothing gathers
+        (0.01, 0.2, 500, False, 0.01),  # nobody waits for anything: as its manifest says
+        (0.01, 0.001, 1, True, 0.01),
+        (0.01, 0.01, 1, True, 0.03),  # a third of the time at most
+        (0.01, 2.0, 1, True, 0.5),
+        (0.01, 0.01, 500, True, 0.1),  # a tenth, where much comes
+        (0.01, 2.0, 500, True, 1.0),
+        (0.0, 0.2, 500, True, 0.0),  # one record at a time: nothing gathers
     ],
 )
 def test_while_a_person_waits_others_rest(
-    gather: float, took: float, yields: bool, pace: float
+    gather: float, took: float, carried: int, yields: bool, pace: float
 ) -> None:
-    assert choose_pace(gather, took, yields=yields) == pytest.approx(pace)
+    assert choose_pace(gather, took, carried, yields=yields) == pytest.approx(pace)
 
 
 async def test_a_query_wakes_a_function_and_ticks_follow_each_other(
