@@ -32,7 +32,7 @@ from tests.local.test_after_restore import World as Known
 from tests.platform.archive import Archived
 from tests.platform.guarded import Guarded, guarded_broker, sign
 from tests.platform.log import Log as Topics
-from tests.test_main_job import PERSON, ROOT, Mailbox, Run, _answers, sign_up, until
+from tests.test_main_job import ROOT, Mailbox, Run, _answers, sign_up, until
 
 WITHOUT_DAPRD = True
 JOB = ROOT / "infra/kubernetes/after-restore/job.yaml"
@@ -174,7 +174,7 @@ async def live_on(world: World, run: Run, tasks: dict[str, dict[str, Any]]) -> N
 async def test_nothing_accepted_is_lost_and_nothing_sent_twice(world: World) -> None:
     async with world.running() as run:
         await sign_up(run)
-        await world.command("admin", "grant", PERSON["email"], "admin")
+        await world.command("admin", "grant", run.email, "admin")
         await world.database.back_up()
         await create(run, "Sent before", remind=4)
         tasks = {
@@ -224,7 +224,7 @@ async def test_a_copied_folder_of_a_home_is_no_older_truth(tmp_path: Path) -> No
     async with world.running() as run:
         await sign_up(run)
         first = await create(run, "Before the copy")
-        await world.command("admin", "grant", PERSON["email"], "admin")
+        await world.command("admin", "grant", run.email, "admin")
         await quiet(run)
     # As `cp -a`, for the server's files are another user's.
     subprocess.run(["cp", "-a", postgres, tmp_path / "copy"], check=True)

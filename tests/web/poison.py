@@ -17,10 +17,10 @@ NO_EVENT = b"this is no event"
 
 
 def make_failing() -> bytes:
-    """A command of somebody whose id is none."""
-    task = str(uuid4())
+    """A command with a NUL, which the ledger cannot hold; its ids are such as can be asked for."""
+    person, task = str(uuid4()), str(uuid4())
     command = CompleteTask(
-        user_id="nobody", actor_id="nobody", stream=task, fingerprint="", task_id=task
+        user_id=person, actor_id=person, stream=task, fingerprint="\0", task_id=task
     )
     event = new_event(command, id=str(uuid4()), source="/tests/web", time=datetime.now(UTC))
     return encode(event)
