@@ -14,7 +14,7 @@ from local.backlog import Backlog, size_of
 from local.dialect import PLACE, place, read_answer, write_request
 from local.inlet import Inlet
 from local.manifests import Function, Manifests, Retry, Subscription
-from local.replica import Replica
+from local.replica import SMALL_BYTES, Replica
 from taskflow.dialects import Outcome
 from taskflow.outlet import Outlet
 
@@ -120,7 +120,7 @@ class Sidecar:
         # The one that was sent longest ago first, or a busy partition would starve the others.
         ready.sort(key=lambda backlog: backlog.turn)
         most = PART_BYTES if self.function.concurrency > 1 else REQUEST_BYTES
-        while ready and replica.has_room(sum(backlog.bytes_waiting for backlog in ready)):
+        while ready and replica.has_room(self._weigh(subscription, ready)):
             taken, size = take(ready, subscription.bulk or 1, most)
             delivery = asyncio.create_task(self._deliver(replica, subscription, taken, size))
             # The task starts later, and until then the process would seem free.
@@ -130,6 +130,10 @@ class Sidecar:
             self._not_before[subscription.topic, lane] = now + pace
             self._deliveries.add(delivery)
             delivery.add_done_callback(self._deliveries.discard)
+
+    def _weigh(self, subscription: Subscription, ready: Sequence[Backlog]) -> int:
+        """The bytes that a request may carry; where nothing goes together, none is too small."""
+        return sum(one.bytes_waiting for one in ready) if subscription.bulk else SMALL_BYTES
 
     def _choose_pace(self, gather: float) -> float:
         yields = self._awaited.requests > 0 and not self._is_awaited

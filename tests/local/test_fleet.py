@@ -197,6 +197,17 @@ async def test_small_requests_follow_each_other_and_a_large_one_goes_beside(home
     assert home.notes("done") == ["small", "large", "slow"]
 
 
+async def test_single_records_do_not_wait_for_each_other(home: Home) -> None:
+    (topic,) = await home.topics(2)
+    function = make_function(topic.name, "one.door", topic, concurrency=2)
+    async with home.running([function], [topic]):
+        await home.send(topic, event("slow", seconds=4))
+        await until(lambda: home.notes("id") == ["slow"], "it is at work")
+        await home.send(topic, event("fast"), partition=1)
+        await until(lambda: len(home.notes("done")) == 2, "all is done")
+    assert home.notes("done") == ["fast", "slow"]
+
+
 async def test_what_follows_the_first_record_gathers_for_a_while(home: Home) -> None:
     (topic,) = await home.topics(3)
     gathering = Subscription(topic.name, "/", "", 50, False, gather=0.5)
