@@ -4,16 +4,13 @@ slow code.
 """
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-import httpx
 from fastapi import FastAPI
 from pydantic import BaseModel
 from sqlalchemy import ARRAY, Column, DateTime, Text
@@ -21,8 +18,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import Field, SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bench.stack import wait_until_up
+from local.process import choose_port
+
 DATABASE = "ORDINARY_DATABASE"
-START_WITHIN = 30.0
 
 
 class TaskIn(BaseModel):
@@ -81,26 +80,15 @@ def create_app() -> FastAPI:
 @contextmanager
 def ordinary_service(database: str) -> Iterator[int]:
     """The port of one that runs until the block ends, its table in the PostgreSQL at `database`."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
+    port = choose_port()
     options = ["--factory", "--port", str(port), "--log-level", "warning", "--no-access-log"]
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", "bench.ordinary:create_app", *options],
         env={**os.environ, DATABASE: database.replace("postgresql:", "postgresql+asyncpg:", 1)},
     )
     try:
-        _wait_until_up(port)
+        wait_until_up(process, f"http://127.0.0.1:{port}/openapi.json")
         yield port
     finally:
         process.terminate()
         process.wait()
-
-
-def _wait_until_up(port: int) -> None:
-    begun = time.perf_counter()
-    while time.perf_counter() - begun < START_WITHIN:
-        with suppress(httpx.HTTPError):
-            httpx.get(f"http://127.0.0.1:{port}/openapi.json", timeout=2)
-            return
-        time.sleep(0.05)
-    raise RuntimeError("The ordinary service did not answer in time.")

@@ -4,7 +4,6 @@ from outside, as the operating system accounts for it.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import psutil
 from msgspec import Struct
 
 from local.postgres import choose_socket_folder, make_url
+from local.process import choose_port
 
 START_WITHIN = 600.0
 STOP_WITHIN = 60.0
@@ -106,7 +106,7 @@ def _part(line: str) -> str:
 @contextmanager
 def running(data: Path, cooldown: float) -> Iterator[Stack]:
     """A stack over `data` until the block ends."""
-    port = _free_port()
+    port = choose_port()
     variables = {
         "PORT": str(port),
         "TASKFLOW_DATA": str(data),
@@ -120,25 +120,22 @@ def running(data: Path, cooldown: float) -> Iterator[Stack]:
             [sys.executable, "-m", "local", "up"], env={**os.environ, **variables}, stdout=log
         )
         try:
-            _wait_until_up(process, port, begun)
+            wait_until_up(process, f"http://127.0.0.1:{port}/readyz")
             yield Stack(process, port, data, time.perf_counter() - begun)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(STOP_WITHIN)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def _wait_until_up(process: subprocess.Popen[bytes], port: int, begun: float) -> None:
+def wait_until_up(process: subprocess.Popen[bytes], url: str) -> None:
+    """Until `url` is answered with 200. Raises RuntimeError when that takes too long."""
+    begun = time.perf_counter()
     while time.perf_counter() - begun < START_WITHIN:
         if process.poll() is not None:
-            raise RuntimeError("The stack ended while it started; see bench.log in its data.")
+            raise RuntimeError(f"{process.args!r} ended while it started; its log says why.")
         with suppress(httpx.HTTPError):
-            if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2).status_code == 200:
+            if httpx.get(url, timeout=2).status_code == 200:
                 return
+        # No event tells of another process's start; its precision is that of the figure.
         time.sleep(0.02)
-    raise RuntimeError("The stack did not answer in time; see bench.log in its data.")
+    raise RuntimeError(f"{url} did not answer within {START_WITHIN:g} s; its log says why.")

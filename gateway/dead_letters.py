@@ -26,6 +26,7 @@ from taskflow.events import (
     WriteTasks,
     read_event,
 )
+from taskflow.read_task import read_task_id
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"], route_class=Repeatable)
 
@@ -128,9 +129,8 @@ def _read(row: dict[str, Any]) -> Event[Any]:
         detail = f"This record cannot be read, so it can only be discarded: {error}"
         raise Refused("invalid", detail) from error
     for place, name in _list_ids(event):
-        if not _is_uuid(name):
-            detail = f"{place} {name[:64]!r} is no UUID, so this command can only be discarded."
-            raise Refused("invalid", detail)
+        detail = f"{place} {name[:64]!r} is no UUID, so this command can only be discarded."
+        read_task_id(name, Refused("invalid", detail))
     return event
 
 
@@ -146,13 +146,6 @@ def _list_ids(event: Event[Any]) -> Iterator[tuple[str, str]]:
     if isinstance(event.data, WriteTasks):
         for number, one in enumerate(event.data.operations):
             yield f"data.operations[{number}].task_id", one.task_id
-
-
-def _is_uuid(name: str) -> bool:
-    try:
-        return len(name) <= 36 and bool(UUID(name))
-    except ValueError:
-        return False
 
 
 async def _refuse_superseded(context: Context, event: Event[Any]) -> None:

@@ -127,6 +127,7 @@ def _send(settings: Settings, source: IO[bytes], kind: str) -> dict[str, Any]:
 
 def _await(settings: Settings, place: str) -> None:
     typer.echo("It is still being written; it goes on without this command, too.", err=True)
+    # An outcome is asked for: no stream tells of it.
     while call(settings, "GET", place)["status"] == "pending":
         time.sleep(LOOK_AGAIN)
 

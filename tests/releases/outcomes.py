@@ -15,6 +15,7 @@ def list_lines(results: list[Any]) -> list[tuple[int, int]]:
 
 def main() -> None:
     columns = {"id": "", "fingerprint": "", "batch_id": "", "parts": 1, "events": "[]"}
+    # A dict for the driver's row, of which either release only asks columns by name.
     found: Any = read_outcome({**columns, "outcome": sys.stdin.read()})  # type: ignore[arg-type]
     refused = list_lines(found.refused) if hasattr(found, "refused") else None
     print(json.dumps({"results": list_lines(found.results), "refused": refused}))
